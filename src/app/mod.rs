@@ -1,0 +1,201 @@
+//! Wiring: which parts a role consists of, in which order they start, and how they stop.
+
+mod connect;
+mod healthcheck;
+
+pub use healthcheck::healthcheck;
+
+use crate::captioner::Captioner;
+use crate::domain::JobKind;
+use crate::embedded::Embedded;
+use crate::http::{self, Listener, Probes};
+use crate::queue::Queue;
+use crate::relay::Relay;
+use crate::settings::Settings;
+use crate::store::Notices;
+use crate::worker::{Stopped, Worker};
+use anyhow::Context;
+use connect::Parts;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// What a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// The API server, and the relay.
+    Server,
+    /// A consumer of these kinds of jobs.
+    Worker(Vec<JobKind>),
+    /// All in one, with a private Postgres and an in-process queue unless others are configured.
+    Standalone,
+}
+
+/// A running process: its parts, until one ends or all are told to.
+pub struct App {
+    address: Option<SocketAddr>,
+    parts: JoinSet<anyhow::Result<Stopped>>,
+    stop: CancellationToken,
+    queue: Queue,
+    embedded: Option<Embedded>,
+    grace: Duration,
+}
+
+/// What stopping may take beyond the grace times: the last answers of broker and database.
+const LAST_ANSWERS: Duration = Duration::from_secs(20);
+
+impl App {
+    /// Starts everything that `role` needs, waiting for dependencies that are away. Cancelling `stop` ends it.
+    ///
+    /// # Errors
+    /// If a setting is missing, an address is taken, the migrations fail, or a dependency refuses for good.
+    pub async fn start(role: Role, settings: Settings, stop: CancellationToken) -> anyhow::Result<Self> {
+        let Parts { store, files, queue, embedded } = connect::parts(&role, &settings).await?;
+        let captioner = Captioner::from_settings(&settings.captioner)?;
+        let grace =
+            LAST_ANSWERS + if role == Role::Server { settings.http.grace } else { settings.worker.grace };
+        let mut parts = JoinSet::new();
+        let mut address = None;
+
+        let probes = {
+            let (store, files, queue) = (store.clone(), files.clone(), queue.clone());
+            // An upload is taken while the broker is away; a worker without one has nothing to do.
+            let broker_is_essential = matches!(role, Role::Worker(_));
+            Probes::default()
+                .with("database", true, move || {
+                    asked(store.clone(), |store| async move { store.check().await })
+                })
+                .with("volume", true, move || {
+                    asked(files.clone(), |files| async move {
+                        // The paths are for the log alone.
+                        files.check().await.map_err(|_| "the volume cannot be written")
+                    })
+                })
+                .with("broker", broker_is_essential, move || {
+                    asked(queue.clone(), |queue| async move { queue.check().await })
+                })
+        };
+
+        if !matches!(role, Role::Worker(_)) {
+            let listener = bind("http.listen", settings.http.listen).await?;
+            address = Some(listener.address());
+            let notices = Notices::start(&store, stop.clone());
+            let state = http::State::new(store.clone(), files.clone(), notices.clone(), &settings);
+            let api = http::api(state, probes.clone(), &settings.auth);
+            let (grace, stopping) = (settings.http.grace, stop.clone());
+            parts.spawn(async move { serve(listener.serve(api, grace, stopping)).await });
+            let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
+            let stopping = stop.clone();
+            parts.spawn(async move {
+                relay.run(stopping).await;
+                Ok(Stopped::Clean)
+            });
+        }
+        let kinds = match role {
+            Role::Server => Vec::new(),
+            Role::Worker(kinds) => {
+                if let Some(listen) = settings.worker.listen {
+                    let listener = bind("worker.listen", listen).await?;
+                    address = Some(listener.address());
+                    let (grace, stopping) = (settings.http.grace, stop.clone());
+                    parts.spawn(async move {
+                        serve(listener.serve(http::health_only(probes), grace, stopping)).await
+                    });
+                }
+                kinds
+            }
+            Role::Standalone => JobKind::ALL.to_vec(),
+        };
+        if !kinds.is_empty() {
+            let worker = Worker::new(store, files, queue.clone(), captioner, &settings);
+            let stopping = stop.clone();
+            parts.spawn(async move { worker.run(&kinds, stopping).await.context("a consumer panicked") });
+        }
+        if let Some(address) = address {
+            tracing::info!("listening on http://{address}");
+        }
+        Ok(Self { address, parts, stop, queue, embedded, grace })
+    }
+
+    /// Where it listens, if it does.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Waits until it was told to stop and has stopped, or a part ends before that.
+    ///
+    /// # Errors
+    /// If a part failed or panicked, or the private Postgres ended.
+    pub async fn run(mut self) -> anyhow::Result<Stopped> {
+        let failure = tokio::select! {
+            // First: parts that end because they were told to have not failed.
+            biased;
+            () = self.stop.cancelled() => None,
+            ended = self.parts.join_next() => match ended {
+                Some(ended) => flatten(ended).err().or_else(|| Some(anyhow::anyhow!("a part ended before its time"))),
+                None => None,
+            },
+            error = postgres_ended(&mut self.embedded) => Some(error),
+        };
+        self.stop.cancel();
+        let mut left = 0;
+        let mut failure = failure;
+        let stopping = async {
+            while let Some(ended) = self.parts.join_next().await {
+                match flatten(ended) {
+                    Ok(Stopped::Clean) => {}
+                    Ok(Stopped::JobsLeft(jobs)) => left += jobs,
+                    Err(error) => drop(failure.get_or_insert(error)),
+                }
+            }
+            self.queue.close().await;
+        };
+        // Each part keeps to its own grace time; this is for one that hangs in something nobody thought of.
+        if tokio::time::timeout(self.grace, stopping).await.is_err() {
+            tracing::error!("a part did not stop in time; ending without it");
+            self.parts.abort_all();
+        }
+        if let Some(postgres) = self.embedded {
+            postgres.stop().await;
+        }
+        match failure {
+            Some(error) => Err(error),
+            None if left == 0 => Ok(Stopped::Clean),
+            None => Ok(Stopped::JobsLeft(left)),
+        }
+    }
+}
+
+/// Applies the migrations and nothing else.
+///
+/// # Errors
+/// If `database.url` is not set or the migrations fail.
+pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    connect::migrated_store(settings).await.map(drop)
+}
+
+async fn asked<T, F: Future>(part: T, question: impl FnOnce(T) -> F) -> F::Output {
+    question(part).await
+}
+
+async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<Listener> {
+    Listener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
+}
+
+async fn serve(serving: impl Future<Output = std::io::Result<()>>) -> anyhow::Result<Stopped> {
+    serving.await.context("the HTTP server failed")?;
+    Ok(Stopped::Clean)
+}
+
+fn flatten(ended: Result<anyhow::Result<Stopped>, JoinError>) -> anyhow::Result<Stopped> {
+    ended.context("a part panicked")?
+}
+
+async fn postgres_ended(embedded: &mut Option<Embedded>) -> anyhow::Error {
+    match embedded {
+        Some(postgres) => anyhow::Error::new(postgres.exited().await),
+        None => std::future::pending().await,
+    }
+}

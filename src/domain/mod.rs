@@ -1,0 +1,21 @@
+//! What things are, and which changes are legal. Knows nothing of tokio, SQL, AMQP, HTTP or pixels.
+
+mod backoff;
+mod failure;
+mod file_key;
+mod id;
+mod image;
+mod job;
+mod metadata;
+mod stage;
+mod thumbnail;
+
+pub use backoff::Backoff;
+pub use failure::{Failure, FailureCode, Persistence};
+pub use file_key::{FileKey, InvalidFileKey};
+pub use id::{ImageId, JobId};
+pub use image::{ImageFormat, ImageStatus, OriginalName, Sha256, UnknownName, is_direction_override};
+pub use job::{Attempt, JobKind, JobState, Verdict};
+pub use metadata::{Metadata, Orientation};
+pub use stage::{Stage, StageRun, StageStatus};
+pub use thumbnail::{ThumbnailFormat, ThumbnailSize};

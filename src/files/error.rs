@@ -1,0 +1,63 @@
+//! What can go wrong with the volume.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A failed operation on the volume. The path is for logs; callers are never shown it.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The volume is there, and the file is not.
+    #[error("{} is missing", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The volume belongs to another installation.
+    #[error(
+        "{} says that the folder belongs to installation {owner}, which is not that of this database; choose another \
+         files.dir, or, if the folder's files shall be swept as this database sees fit, remove that file",
+        path.display()
+    )]
+    Foreign {
+        /// The file that says so.
+        path: PathBuf,
+        /// The installation.
+        owner: String,
+    },
+    /// No room is left: bytes, inodes or quota.
+    #[error("no room left on the volume while {doing} {}", path.display())]
+    Full {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+    },
+    /// Anything else: read-only, unmounted, broken.
+    #[error("{doing} {} failed", path.display())]
+    Unavailable {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Names what was being done, and to what, when the system said no.
+pub(super) trait Doing<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, FileError>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, FileError> {
+        self.map_err(|source| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FileError::Full { doing, path },
+                _ => FileError::Unavailable { doing, path, source },
+            }
+        })
+    }
+}

@@ -1,0 +1,242 @@
+//! The only paths. A file appears under its key whole and durable, or not at all.
+
+mod error;
+mod sweep;
+mod temp;
+
+pub use error::FileError;
+pub use sweep::Shelf;
+pub use temp::TempFile;
+
+use crate::domain::FileKey;
+use crate::settings;
+use error::Doing;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::fs;
+use tokio::io::AsyncReadExt;
+
+/// The folder of files that are being written.
+const TEMP: &str = "tmp";
+
+/// The file that holds the id of the installation to which the volume belongs.
+const OWNER: &str = "installation";
+
+/// The volume that holds originals and thumbnails.
+#[derive(Debug, Clone)]
+pub struct Files {
+    root: Arc<Path>,
+}
+
+/// A stored file, opened for reading.
+#[derive(Debug)]
+pub struct OpenFile {
+    /// Its content, from the start.
+    pub content: fs::File,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+impl Files {
+    /// Opens the volume, making its folders where they are missing.
+    ///
+    /// # Errors
+    /// If a folder can be neither found nor made.
+    pub async fn open(settings: &settings::Files) -> Result<Self, FileError> {
+        let files = Self { root: Arc::from(settings.dir.as_path()) };
+        for folder in [TEMP, FileKey::ORIGINALS, FileKey::THUMBNAILS] {
+            let path = files.root.join(folder);
+            fs::create_dir_all(&path).await.doing("making the folder", &path)?;
+        }
+        Ok(files)
+    }
+
+    /// Begins a file that has no key yet.
+    ///
+    /// # Errors
+    /// If the volume is full or away.
+    pub async fn create(&self) -> Result<TempFile, FileError> {
+        let path = self.root.join(TEMP).join(format!("{:032x}.part", rand::random::<u128>()));
+        TempFile::create(path).await
+    }
+
+    /// Gives a finished temporary file its key: fsync, rename, fsync of the folder.
+    ///
+    /// # Errors
+    /// If the volume is full or away; the temporary file is then removed.
+    pub async fn keep(&self, file: TempFile, key: &FileKey) -> Result<(), FileError> {
+        file.persist(self.path(key)).await
+    }
+
+    /// Writes a whole file under its key.
+    ///
+    /// # Errors
+    /// If the volume is full or away; nothing is left then.
+    pub async fn put(&self, key: &FileKey, content: &[u8]) -> Result<(), FileError> {
+        let mut file = self.create().await?;
+        file.write(content).await?;
+        self.keep(file, key).await
+    }
+
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// If it is missing or the volume is away.
+    pub async fn read(&self, key: &FileKey) -> Result<OpenFile, FileError> {
+        let path = self.path(key);
+        let content = match fs::File::open(&path).await {
+            // A volume that is away holds no file at all; that says nothing about this one.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_there().await => {
+                return Err(FileError::Missing { path });
+            }
+            opened => opened.doing("opening", &path)?,
+        };
+        let length = content.metadata().await.doing("measuring", &path)?.len();
+        Ok(OpenFile { content, length })
+    }
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// If it is missing or the volume is away.
+    pub async fn read_whole(&self, key: &FileKey) -> Result<Vec<u8>, FileError> {
+        let OpenFile { mut content, length } = self.read(key).await?;
+        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+        content.read_to_end(&mut bytes).await.doing("reading", &self.path(key))?;
+        Ok(bytes)
+    }
+
+    /// Removes a file; one that is not there counts as removed.
+    ///
+    /// # Errors
+    /// If the volume is away.
+    pub async fn remove(&self, key: &FileKey) -> Result<(), FileError> {
+        let path = self.path(key);
+        match fs::remove_file(&path).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done.doing("removing", &path),
+        }
+    }
+
+    /// Writes and removes a small file: the volume is there, has room and may be written.
+    ///
+    /// # Errors
+    /// If it is not so.
+    pub async fn check(&self) -> Result<(), FileError> {
+        let mut file = self.create().await?;
+        file.write(b"?").await?;
+        file.flush().await
+    }
+
+    /// Makes sure that the volume is that of `installation`; one that is nobody's yet may become so if it `may_be_new`.
+    ///
+    /// The files of a volume are named by the rows of one database; with another, the sweep would find none of them named
+    /// and remove them all. And a folder without a mark, where files are known, is one whose volume is not mounted.
+    ///
+    /// # Errors
+    /// If it belongs to another installation, or is away.
+    pub async fn belong_to(&self, installation: &str, may_be_new: bool) -> Result<(), FileError> {
+        let path = self.root.join(OWNER);
+        if may_be_new && !self.is_there().await {
+            let mut file = self.create().await?;
+            file.write(installation.as_bytes()).await?;
+            file.persist(path.clone()).await?;
+        }
+        let owner =
+            fs::read_to_string(&path).await.doing("looking for the mark of this installation,", &path)?;
+        if owner == installation { Ok(()) } else { Err(FileError::Foreign { path, owner }) }
+    }
+
+    async fn is_there(&self) -> bool {
+        fs::try_exists(self.root.join(OWNER)).await.unwrap_or(false)
+    }
+
+    fn path(&self, key: &FileKey) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ImageFormat;
+    use std::time::Duration;
+
+    async fn volume() -> (tempfile::TempDir, Files) {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings::Settings::load(
+            None,
+            [("DARKROOM_FILES__DIR".to_owned(), folder.path().join("deep/files").display().to_string())],
+        );
+        let files = Files::open(&settings.unwrap().files).await.unwrap();
+        files.belong_to("we", true).await.unwrap();
+        (folder, files)
+    }
+
+    fn key(number: u128) -> FileKey {
+        FileKey::original(number, ImageFormat::Png)
+    }
+
+    #[tokio::test]
+    async fn what_was_put_is_read_and_removed() {
+        let (_folder, files) = volume().await;
+        files.put(&key(7), b"photo").await.unwrap();
+        assert_eq!(files.read_whole(&key(7)).await.unwrap(), b"photo");
+        assert_eq!(files.read(&key(7)).await.unwrap().length, 5);
+        files.remove(&key(7)).await.unwrap();
+        files.remove(&key(7)).await.unwrap();
+        assert!(matches!(files.read(&key(7)).await, Err(FileError::Missing { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_volume_belongs_to_one_installation() {
+        let (_folder, files) = volume().await;
+        files.belong_to("we", true).await.unwrap();
+        let refused = files.belong_to("others", true).await;
+        assert!(matches!(refused, Err(FileError::Foreign { owner, .. }) if owner == "we"));
+        std::fs::remove_file(files.root.join(OWNER)).unwrap();
+        let unmounted = files.belong_to("we", false).await;
+        assert!(matches!(unmounted, Err(FileError::Unavailable { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_volume_that_is_away_is_not_taken_for_missing_files() {
+        let (folder, files) = volume().await;
+        files.put(&key(7), b"photo").await.unwrap();
+        let elsewhere = folder.path().join("unmounted");
+        std::fs::rename(&files.root, &elsewhere).unwrap();
+        assert!(matches!(files.read(&key(7)).await, Err(FileError::Unavailable { .. })));
+        assert!(matches!(files.put(&key(8), b"photo").await, Err(FileError::Unavailable { .. })));
+        assert!(files.check().await.is_err());
+        std::fs::rename(&elsewhere, &files.root).unwrap();
+        assert_eq!(files.read_whole(&key(7)).await.unwrap(), b"photo");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_not_kept_leaves_nothing() {
+        let (_folder, files) = volume().await;
+        let mut file = files.create().await.unwrap();
+        file.write(b"half a photo").await.unwrap();
+        drop(file);
+        assert_eq!(std::fs::read_dir(files.root.join(TEMP)).unwrap().count(), 0);
+        files.check().await.unwrap();
+        assert_eq!(std::fs::read_dir(files.root.join(TEMP)).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_sweep_sees_only_what_is_old() {
+        let (_folder, files) = volume().await;
+        files.put(&key(1), b"old").await.unwrap();
+        std::fs::write(files.root.join(TEMP).join("left.part"), b"x").unwrap();
+        let shelf = files.shelves().await.unwrap().pop().unwrap();
+        assert!(files.aged(&shelf, Duration::from_secs(3600)).await.unwrap().is_empty());
+        assert_eq!(files.remove_temporary(Duration::from_secs(3600)).await.unwrap(), 0);
+        let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3700);
+        for path in [files.path(&key(1)), files.root.join(TEMP).join("left.part")] {
+            std::fs::File::options().append(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+        }
+        assert_eq!(files.aged(&shelf, Duration::from_secs(3600)).await.unwrap(), [key(1)]);
+        assert_eq!(files.remove_temporary(Duration::from_secs(3600)).await.unwrap(), 1);
+    }
+}

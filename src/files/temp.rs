@@ -1,0 +1,98 @@
+//! A file that is being written; dropped before it is kept, it is gone.
+
+use super::FileError;
+use super::error::Doing;
+use std::io::Seek;
+use std::path::{Path, PathBuf};
+use tokio::fs;
+use tokio::io::AsyncWriteExt;
+
+/// A file without a key. Whatever ends its life early (an error, a client that hangs up, a panic) removes it; only a
+/// process that dies leaves it to the sweep.
+#[derive(Debug)]
+pub struct TempFile {
+    file: fs::File,
+    path: RemovedOnDrop,
+}
+
+#[derive(Debug)]
+struct RemovedOnDrop(PathBuf);
+
+impl Drop for RemovedOnDrop {
+    fn drop(&mut self) {
+        // A rename took it away, or the sweep will find it: nobody can do more about it here.
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+impl TempFile {
+    pub(super) async fn create(path: PathBuf) -> Result<Self, FileError> {
+        // The guard is there before the file, and goes where the opening goes: a caller that is gone when the file comes to
+        // be leaves none behind.
+        let opening = tokio::task::spawn_blocking(move || {
+            let path = RemovedOnDrop(path);
+            let open = std::fs::File::options().read(true).write(true).create_new(true).open(&path.0);
+            Ok((open.doing("creating", &path.0)?, path))
+        });
+        let joined = opening.await;
+        let (file, path) = joined.unwrap_or_else(|panic| {
+            Err(std::io::Error::other(panic)).doing("creating", Path::new("a file"))
+        })?;
+        Ok(Self { file: fs::File::from_std(file), path })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// If the volume is full or away.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.file.write_all(bytes).await.doing("writing", &self.path.0)
+    }
+
+    /// Waits for what was written to reach the system; tokio's files write behind.
+    ///
+    /// # Errors
+    /// If the volume is full or away.
+    pub async fn flush(&mut self) -> Result<(), FileError> {
+        self.file.flush().await.doing("writing", &self.path.0)
+    }
+
+    /// A reader of what was written so far, from the start.
+    ///
+    /// # Errors
+    /// If the volume is full or away.
+    pub async fn reader(&mut self) -> Result<std::fs::File, FileError> {
+        self.flush().await?;
+        let clone = self.file.try_clone().await.doing("reading", &self.path.0)?;
+        let mut reader = clone.into_std().await;
+        reader.rewind().doing("reading", &self.path.0)?;
+        Ok(reader)
+    }
+
+    pub(super) async fn persist(mut self, to: PathBuf) -> Result<(), FileError> {
+        self.flush().await?;
+        self.file.sync_all().await.doing("syncing", &self.path.0)?;
+        // The order matters: a name must never be durable before the content is. The blocking pool finishes what it
+        // began even if the request that asked for it is gone.
+        let joined = tokio::task::spawn_blocking(move || rename(&self.path.0, &to)).await;
+        joined.unwrap_or_else(|panic| Err(std::io::Error::other(panic)).doing("keeping", Path::new("a file")))
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    let folder = to.parent().unwrap_or(to);
+    let renamed = match std::fs::rename(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).doing("making the folder", folder)?;
+            sync_folder(folder.parent().unwrap_or(folder))?;
+            std::fs::rename(from, to)
+        }
+        renamed => renamed,
+    };
+    renamed.doing("keeping", to)?;
+    sync_folder(folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), FileError> {
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).doing("syncing the folder", folder)
+}

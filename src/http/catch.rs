@@ -1,0 +1,55 @@
+//! Every answer has the envelope: also those that the router and the parameter parsers give.
+
+use super::refusal::Refusal;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Error, Response};
+use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError};
+use poem_openapi::types::ToJSON;
+
+/// What the libraries refuse, in our words. A documented refusal comes as an answer, and is passed on.
+pub(super) async fn refuse(error: Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    let refusal = if error.is::<NotFoundError>() {
+        Refusal::NoSuchPath
+    } else if error.is::<MethodNotAllowedError>() {
+        Refusal::MethodNotAllowed
+    } else if error.is::<ParsePathError>() {
+        // `/api/images/abc` names no image.
+        Refusal::NotFound
+    } else if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+        Refusal::Malformed(format!("The parameter `{name}` cannot be understood: {reason}"))
+    } else if error.is::<ContentTypeError>() {
+        Refusal::Malformed("The request must be multipart/form-data with a part named `file`".to_owned())
+    } else if let Some(ParseRequestPayloadError { reason }) = error.downcast_ref() {
+        Refusal::Malformed(format!("The body cannot be understood: {reason}"))
+    } else if error.status().is_client_error() {
+        Refusal::Malformed(format!("The request cannot be understood: {error}"))
+    } else {
+        tracing::error!(%error, "a request failed in a library");
+        Refusal::Internal
+    };
+    answer(&refusal)
+}
+
+/// What a handler that panicked is answered with; the panic itself was logged by its hook.
+pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    answer(&Refusal::Internal)
+}
+
+/// A refusal outside of the documented operations.
+pub(super) fn answer(refusal: &Refusal) -> Response {
+    let (status, code) = refusal.status_and_code();
+    let body = refusal.body().to_json_string();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::builder().status(status).content_type("application/json").body(body);
+    if let Some(seconds) = Refusal::retry_after(code) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}

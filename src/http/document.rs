@@ -1,0 +1,50 @@
+//! The document that describes the API. `openapi/openapi.yaml` holds it; a test compares the two.
+
+use super::health::HealthApi;
+use super::images::ImagesApi;
+use super::pictures::PicturesApi;
+use super::stats::StatsApi;
+use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService};
+
+pub(super) type Apis = (ImagesApi, PicturesApi, StatsApi, HealthApi, RootApi);
+
+/// Who comes to the front door is shown the description.
+pub(super) struct RootApi;
+
+#[derive(ApiResponse)]
+enum Elsewhere {
+    /// The description of the API.
+    #[oai(status = 303)]
+    SeeOther(#[oai(header = "Location")] String),
+}
+
+#[OpenApi]
+impl RootApi {
+    #[oai(path = "/", method = "get", hidden = true)]
+    async fn root(&self) -> Elsewhere {
+        Elsewhere::SeeOther("/docs".to_owned())
+    }
+}
+
+pub(super) fn service() -> OpenApiService<Apis, ()> {
+    let license = LicenseObject::new("MIT OR Apache-2.0");
+    OpenApiService::new((ImagesApi, PicturesApi, StatsApi, HealthApi, RootApi), "Darkroom", env!("CARGO_PKG_VERSION"))
+        .description(
+            "An image-processing pipeline: photos go in; thumbnails, metadata, a caption and honest timings come out.\n\n\
+             Every answer with a body of JSON has one envelope: `status`, `data`, `error`. A refusal has a stable `code` \
+             beside its sentence.",
+        )
+        .license(license)
+}
+
+/// The document as YAML; needs no settings and no database.
+#[must_use]
+pub fn yaml() -> String {
+    service().spec_yaml()
+}
+
+/// The document as JSON.
+#[must_use]
+pub fn json() -> String {
+    service().spec()
+}

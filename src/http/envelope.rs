@@ -1,0 +1,105 @@
+//! The one form of every answer with a body of JSON.
+
+use super::health::Health;
+use super::schema::{Image, ImageList, Upload};
+use super::stats::Stats;
+use poem_openapi::{Enum, Object};
+
+/// `success`, in the envelope of an answer.
+#[derive(Enum, Debug, Clone, Copy)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum Success {
+    Success,
+}
+
+/// `error`, in the envelope of a refusal.
+#[derive(Enum, Debug, Clone, Copy)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum Failed {
+    Error,
+}
+
+/// A stable code for programs.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum ErrorCode {
+    NoFile,
+    MalformedRequest,
+    Unauthorized,
+    NotFound,
+    NotReady,
+    MethodNotAllowed,
+    Conflict,
+    PayloadTooLarge,
+    UnsupportedType,
+    Undecodable,
+    TooManyPixels,
+    IdempotencyMismatch,
+    RangeNotSatisfiable,
+    Overloaded,
+    StorageFull,
+    Internal,
+}
+
+/// The form of every refusal.
+#[derive(Object, Debug, Clone)]
+#[oai(example)]
+pub(super) struct ErrorBody {
+    status: Failed,
+    /// Always null.
+    #[oai(nullable)]
+    data: Option<String>,
+    /// A sentence for a person.
+    error: String,
+    code: ErrorCode,
+    /// Stands in the log beside what happened; also in the header `X-Request-Id`.
+    request_id: String,
+}
+
+impl ErrorBody {
+    pub(super) const fn new(error: String, code: ErrorCode, request_id: String) -> Self {
+        Self { status: Failed::Error, data: None, error, code, request_id }
+    }
+}
+
+/// Declares the envelope of an answer around its data.
+macro_rules! envelope {
+    ($(#[$doc:meta])* $name:ident($data:ty)) => {
+        $(#[$doc])*
+        #[derive(Object)]
+        pub(super) struct $name {
+            status: Success,
+            data: $data,
+            /// Always null.
+            #[oai(nullable)]
+            error: Option<String>,
+        }
+
+        impl From<$data> for $name {
+            fn from(data: $data) -> Self {
+                Self { status: Success::Success, data, error: None }
+            }
+        }
+    };
+}
+
+envelope! {
+    /// The answer to an upload or a retry.
+    UploadAnswer(Upload)
+}
+envelope! {
+    /// The answer with one image.
+    ImageAnswer(Image)
+}
+envelope! {
+    /// The answer with a part of the list of images.
+    ImageListAnswer(ImageList)
+}
+envelope! {
+    /// The answer with the statistics.
+    StatsAnswer(Stats)
+}
+envelope! {
+    /// The answer to a question for a sign of life.
+    HealthAnswer(Health)
+}

@@ -1,0 +1,254 @@
+//! Upload, details, list, delete, retry.
+
+use super::Tag;
+use super::envelope::{ImageAnswer, ImageListAnswer, UploadAnswer};
+use super::refusal::{ImageRefusal, ReadRefusal, Refusal, RetryRefusal, UploadRefusal};
+use super::schema::{ImageList, Status, Upload};
+use super::state::State;
+use super::upload::UploadForm;
+use crate::domain::{ImageId, ImageStatus};
+use crate::intake::Receipt;
+use crate::store::{ImageRecord, ListFilter, Notice, Retried, Subscription};
+use poem::http::HeaderMap;
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[derive(ApiResponse)]
+enum UploadResponse {
+    /// The upload is safe, and will be processed.
+    #[oai(status = 202, content_type = "application/json")]
+    Accepted(
+        Json<UploadAnswer>,
+        /// Where to ask for the image.
+        #[oai(header = "Location")]
+        String,
+        /// Seconds after which asking makes sense.
+        #[oai(header = "Retry-After")]
+        u64,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum ImageResponse {
+    /// The image, as far as it is known.
+    #[oai(status = 200, content_type = "application/json")]
+    Found(Json<ImageAnswer>),
+}
+
+#[derive(ApiResponse)]
+enum ImageListResponse {
+    /// A part of the list.
+    #[oai(status = 200, content_type = "application/json")]
+    Found(Json<ImageListAnswer>),
+}
+
+#[derive(ApiResponse)]
+enum DeleteResponse {
+    /// The image is gone, with all its files.
+    #[oai(status = 204)]
+    Deleted,
+}
+
+pub(super) struct ImagesApi;
+
+#[OpenApi(prefix_path = "/api/images", tag = "Tag::Images")]
+impl ImagesApi {
+    /// Upload an image
+    ///
+    /// A form with the part `file`: a JPEG or PNG, by content. The answer comes as soon as the upload is safe; the image is
+    /// processed in the background.
+    #[oai(path = "/", method = "post", operation_id = "upload_image")]
+    async fn upload_image(
+        &self,
+        state: Data<&State>,
+        /// The same key with the same bytes answers with the same image, for 24 hours.
+        #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 255))]
+        idempotency_key: Header<Option<String>>,
+        headers: &HeaderMap,
+        form: UploadForm,
+    ) -> Result<UploadResponse, UploadRefusal> {
+        // The library takes a header that is not ASCII for one that is absent; the caller would count on it in vain.
+        if idempotency_key.0.is_none() && headers.contains_key("idempotency-key") {
+            let refusal = Refusal::Malformed("The header `Idempotency-Key` must be ASCII".to_owned());
+            return Err(form.refuse(refusal).await.into());
+        }
+        let _place = match state.begin_upload() {
+            Ok(place) => place,
+            Err(refusal) => return Err(form.refuse(refusal).await.into()),
+        };
+        let (receipt, name) = form.receive(&state, idempotency_key.0).await?;
+        let (id, status, message) = match receipt {
+            Receipt::New(id) => {
+                (id, ImageStatus::Processing, "Image uploaded successfully and processing started")
+            }
+            Receipt::Repeated(id) => {
+                let known = state.bounded(state.store.image(id)).await?;
+                let status = known.map_or(ImageStatus::Processing, |image| image.summary.status);
+                (id, status, "This upload was received before")
+            }
+        };
+        Ok(accepted(id, name.as_str().to_owned(), status, message))
+    }
+
+    /// List images
+    ///
+    /// Newest first. `next_cursor` of one part is the `cursor` of the next.
+    #[oai(path = "/", method = "get", operation_id = "list_images")]
+    async fn list_images(
+        &self,
+        state: Data<&State>,
+        /// How many at the most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")), default = "default_limit")]
+        limit: Query<u32>,
+        /// The `next_cursor` of the part before.
+        cursor: Query<Option<String>>,
+        /// Only images with this status.
+        status: Query<Option<Status>>,
+        /// Only images whose name contains this text, in any case.
+        #[oai(validator(max_length = 255))]
+        q: Query<Option<String>>,
+        /// Only images with these bytes: SHA-256 in hexadecimal.
+        sha256: Query<Option<String>>,
+    ) -> Result<ImageListResponse, ReadRefusal> {
+        let unparsable = |name| Refusal::Malformed(format!("The parameter `{name}` cannot be understood"));
+        let filter = ListFilter {
+            status: status.0.map(Into::into),
+            name_contains: q.0.filter(|text| !text.is_empty()),
+            sha256: sha256.0.map(|text| text.parse()).transpose().map_err(|_| unparsable("sha256"))?,
+            before: cursor
+                .0
+                .map(|text| parse_cursor(&text).ok_or_else(|| unparsable("cursor")))
+                .transpose()?,
+        };
+        let page = state.bounded(state.store.images(&filter, limit.0)).await?;
+        let images = page.images.into_iter().map(Into::into).collect();
+        let list = ImageList { images, next_cursor: page.next.map(cursor_before) };
+        Ok(ImageListResponse::Found(Json(list.into())))
+    }
+
+    /// Look at an image
+    ///
+    /// What is ready is shown at once. With `wait`, the answer comes as soon as the status is final, or when the time is
+    /// up, with what is known then.
+    #[oai(path = "/:id", method = "get", operation_id = "get_image")]
+    async fn get_image(
+        &self,
+        state: Data<&State>,
+        /// The id of the image.
+        id: Path<i64>,
+        /// Seconds to wait for a final status.
+        #[oai(validator(minimum(value = "0"), maximum(value = "60")))]
+        wait: Query<Option<f64>>,
+    ) -> Result<ImageResponse, ImageRefusal> {
+        let wait = Duration::try_from_secs_f64(wait.0.unwrap_or_default()).unwrap_or_default();
+        let image = settled(&state, ImageId::new(id.0), wait).await?;
+        Ok(ImageResponse::Found(Json(super::schema::Image::from(image).into())))
+    }
+
+    /// Delete an image
+    ///
+    /// With all that belongs to it, also while it is being processed.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_image")]
+    async fn delete_image(
+        &self,
+        state: Data<&State>,
+        /// The id of the image.
+        id: Path<i64>,
+    ) -> Result<DeleteResponse, ImageRefusal> {
+        let deleted = state.bounded(state.store.delete_image(ImageId::new(id.0))).await?;
+        for key in deleted.ok_or(Refusal::NotFound)?.files {
+            // The rows are gone, and with them the image; a file that stays behind is found by the sweep.
+            if let Err(error) = state.files.remove(&key).await {
+                tracing::warn!(
+                    image = id.0,
+                    error = &error as &dyn std::error::Error,
+                    "a file is left to the sweep"
+                );
+            }
+        }
+        Ok(DeleteResponse::Deleted)
+    }
+
+    /// Process an image again
+    ///
+    /// For an image that has failed, or whose caption has.
+    #[oai(path = "/:id/retry", method = "post", operation_id = "retry_image")]
+    async fn retry_image(
+        &self,
+        state: Data<&State>,
+        /// The id of the image.
+        id: Path<i64>,
+    ) -> Result<UploadResponse, RetryRefusal> {
+        let image = ImageId::new(id.0);
+        let retried = state.bounded(state.store.retry_image(image)).await?;
+        match retried {
+            Retried::Queued(name) => {
+                Ok(accepted(image, name, ImageStatus::Processing, "Processing started again"))
+            }
+            Retried::NothingFailed(status) => Err(Refusal::NothingFailed(status).into()),
+            Retried::NoSuchImage => Err(Refusal::NotFound.into()),
+        }
+    }
+}
+
+fn default_limit() -> u32 {
+    50
+}
+
+fn accepted(id: ImageId, original_name: String, status: ImageStatus, message: &str) -> UploadResponse {
+    let upload =
+        Upload { image_id: id.get(), original_name, status: status.into(), message: message.to_owned() };
+    UploadResponse::Accepted(Json(upload.into()), format!("/api/images/{id}"), 1)
+}
+
+/// Waits for notices, and looks again from time to time in case one was missed.
+async fn settled(state: &State, id: ImageId, wait: Duration) -> Result<ImageRecord, Refusal> {
+    let deadline = Instant::now() + wait;
+    // Before the first look, so that a change right after it is not missed.
+    let mut notices = state.notices.subscribe();
+    loop {
+        let image = state.bounded(state.store.image(id)).await?.ok_or(Refusal::NotFound)?;
+        let next_look = deadline.min(Instant::now() + Duration::from_secs(2));
+        if image.summary.status.is_final() || Instant::now() >= deadline {
+            return Ok(image);
+        }
+        tokio::time::timeout_at(next_look, change_of(&mut notices, id)).await.ok();
+    }
+}
+
+async fn change_of(notices: &mut Subscription, id: ImageId) {
+    loop {
+        match notices.next().await {
+            Notice::ImageChanged(changed) if changed == id => return,
+            Notice::Resumed => return,
+            Notice::ImageChanged(_) | Notice::JobDue => {}
+        }
+    }
+}
+
+/// Opaque to callers: they must not count on its form.
+fn cursor_before(id: ImageId) -> String {
+    format!("b{:x}", id.get())
+}
+
+fn parse_cursor(text: &str) -> Option<ImageId> {
+    i64::from_str_radix(text.strip_prefix('b')?, 16).ok().map(ImageId::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_nonsense_is_none() {
+        let id = ImageId::new(123_456);
+        assert_eq!(parse_cursor(&cursor_before(id)), Some(id));
+        for nonsense in ["", "b", "17", "bxyz", "b\u{0}"] {
+            assert_eq!(parse_cursor(nonsense), None, "{nonsense:?}");
+        }
+    }
+}

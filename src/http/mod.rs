@@ -1,0 +1,37 @@
+//! Requests in, answers out.
+
+mod access;
+mod catch;
+mod disposition;
+mod document;
+mod envelope;
+mod examples;
+mod health;
+mod images;
+mod incoming;
+mod pictures;
+mod refusal;
+mod request_id;
+mod schema;
+mod serve;
+mod state;
+mod stats;
+mod upload;
+
+pub use document::{json, yaml};
+pub use health::{Probe, Probes};
+pub use serve::{Listener, api, health_only};
+pub use state::State;
+
+use poem_openapi::Tags;
+
+/// How the document groups its operations.
+#[derive(Tags)]
+enum Tag {
+    /// Upload images, follow their progress, fetch what was made of them.
+    Images,
+    /// What the whole is doing.
+    Statistics,
+    /// Signs of life, for those who operate it.
+    Health,
+}

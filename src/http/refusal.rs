@@ -1,0 +1,254 @@
+//! Every way of saying no: one exhaustive map from what went wrong to a status, a stable code and a sentence.
+
+use super::envelope::{ErrorBody, ErrorCode};
+use super::request_id;
+use crate::files::FileError;
+use crate::intake::IntakeError;
+use crate::store::StoreError;
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::Json;
+use std::error::Error;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("No file part")]
+    NoFile,
+    #[error("{0}")]
+    Malformed(String),
+    #[error("An API key is needed, and none or a wrong one was sent")]
+    Unauthorized,
+    #[error("Image not found")]
+    NotFound,
+    #[error("There is nothing at this path")]
+    NoSuchPath,
+    #[error("The thumbnail is not made yet")]
+    NotReady,
+    #[error("The image has failed and has no thumbnails")]
+    NoThumbnails,
+    #[error("This path does not know that method")]
+    MethodNotAllowed,
+    #[error("The file is larger than {0} bytes")]
+    TooLarge(u64),
+    #[error("Nothing has failed: the image is {0}")]
+    NothingFailed(crate::domain::ImageStatus),
+    #[error("Too many uploads at this moment")]
+    TooManyUploads,
+    #[error("A dependency did not answer in time")]
+    TimedOut,
+    #[error("The range lies outside the file")]
+    RangeNotSatisfiable,
+    #[error(transparent)]
+    Intake(IntakeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Files(#[from] FileError),
+    #[error("Something went wrong on our side")]
+    Internal,
+}
+
+impl From<IntakeError> for Refusal {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Empty => Self::NoFile,
+            IntakeError::TooLarge { limit } => Self::TooLarge(limit),
+            IntakeError::Files(error) => Self::Files(error),
+            IntakeError::Store(error) => Self::Store(error),
+            IntakeError::Unrecorded(_) => Self::TimedOut,
+            error => Self::Intake(error),
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn status_and_code(&self) -> (u16, ErrorCode) {
+        match self {
+            Self::NoFile => (400, ErrorCode::NoFile),
+            Self::Malformed(_) => (400, ErrorCode::MalformedRequest),
+            Self::Unauthorized => (401, ErrorCode::Unauthorized),
+            Self::NotFound | Self::NoSuchPath | Self::NoThumbnails => (404, ErrorCode::NotFound),
+            Self::NotReady => (404, ErrorCode::NotReady),
+            Self::MethodNotAllowed => (405, ErrorCode::MethodNotAllowed),
+            Self::NothingFailed(_) => (409, ErrorCode::Conflict),
+            Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
+            Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
+            Self::TooManyUploads => (429, ErrorCode::Overloaded),
+            Self::TimedOut => (503, ErrorCode::Overloaded),
+            Self::Intake(error) => match error {
+                IntakeError::UnsupportedType => (415, ErrorCode::UnsupportedType),
+                IntakeError::Undecodable(_) => (422, ErrorCode::Undecodable),
+                IntakeError::TooManyPixels { .. } => (422, ErrorCode::TooManyPixels),
+                IntakeError::IdempotencyMismatch => (422, ErrorCode::IdempotencyMismatch),
+                IntakeError::Stalled(_) | IntakeError::BrokenOff(_) => (400, ErrorCode::MalformedRequest),
+                // Split off by `From<IntakeError>`; answered here too, so that the map has no hole.
+                IntakeError::Empty => (400, ErrorCode::NoFile),
+                IntakeError::TooLarge { .. } => (413, ErrorCode::PayloadTooLarge),
+                IntakeError::Files(_) | IntakeError::Store(_) | IntakeError::Unrecorded(_) => {
+                    (503, ErrorCode::Overloaded)
+                }
+            },
+            Self::Store(error) if error.is_transient() => (503, ErrorCode::Overloaded),
+            Self::Files(FileError::Full { .. }) => (507, ErrorCode::StorageFull),
+            Self::Files(FileError::Unavailable { .. } | FileError::Foreign { .. }) => {
+                (503, ErrorCode::Overloaded)
+            }
+            Self::Store(_) | Self::Files(FileError::Missing { .. }) | Self::Internal => {
+                (500, ErrorCode::Internal)
+            }
+        }
+    }
+
+    /// When to try again, in seconds.
+    pub(super) const fn retry_after(code: ErrorCode) -> Option<u64> {
+        match code {
+            ErrorCode::NotReady | ErrorCode::Overloaded => Some(1),
+            ErrorCode::StorageFull => Some(60),
+            _ => None,
+        }
+    }
+
+    /// A sentence for a person; what happened inside is for the log alone.
+    fn sentence(&self) -> String {
+        match self {
+            Self::Intake(IntakeError::UnsupportedType) => "Unsupported file type".to_owned(),
+            Self::Store(error) if error.is_transient() => "The database is away; try again".to_owned(),
+            Self::Files(FileError::Full { .. }) => "The storage is full; nothing was recorded".to_owned(),
+            Self::Files(FileError::Unavailable { .. } | FileError::Foreign { .. }) => {
+                "The storage is away; try again".to_owned()
+            }
+            Self::Store(_) | Self::Files(_) => Self::Internal.to_string(),
+            other => {
+                let sentence = other.to_string();
+                let mut letters = sentence.chars();
+                letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+            }
+        }
+    }
+
+    /// The body of the answer. What failed on our side is logged here, once.
+    pub(super) fn body(&self) -> ErrorBody {
+        let (status, code) = self.status_and_code();
+        let request_id = request_id::current();
+        let cause = self as &dyn Error;
+        match status {
+            500 => tracing::error!(request_id, error = cause, "a request failed"),
+            501.. => tracing::warn!(request_id, error = cause, "a request was refused"),
+            _ => tracing::debug!(request_id, error = cause, "a request was refused"),
+        }
+        ErrorBody::new(self.sentence(), code, request_id)
+    }
+}
+
+/// Declares the refusals that an operation documents; one that it does not document would be answered with 500.
+macro_rules! refusals {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $text:tt])* $variant:ident = $status:tt,)+ }) => {
+        $(#[$doc])*
+        #[derive(ApiResponse)]
+        pub(super) enum $name {
+            $(
+                $(#[doc = $text])*
+                #[oai(status = $status, content_type = "application/json")]
+                $variant(
+                    Json<ErrorBody>,
+                    /// Seconds after which trying again makes sense.
+                    #[oai(header = "Retry-After")] Option<u64>,
+                ),
+            )+
+            /// Something went wrong on our side.
+            #[oai(status = 500, content_type = "application/json")]
+            Internal(Json<ErrorBody>),
+        }
+
+        impl From<Refusal> for $name {
+            fn from(refusal: Refusal) -> Self {
+                let (status, code) = refusal.status_and_code();
+                let body = Json(refusal.body());
+                match status {
+                    $($status => Self::$variant(body, Refusal::retry_after(code)),)+
+                    _ => Self::Internal(body),
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// Refusals of an upload.
+    UploadRefusal {
+        /// No part named `file`, no file name, no bytes; or the form cannot be parsed.
+        BadRequest = 400,
+        /// Keys are configured, and none or a wrong one was sent.
+        Unauthorized = 401,
+        /// More bytes than allowed.
+        TooLarge = 413,
+        /// Neither JPEG nor PNG by content.
+        UnsupportedType = 415,
+        /// The header does not parse or promises too many pixels, or an Idempotency-Key was used with other bytes.
+        Unprocessable = 422,
+        /// Too many uploads in hand.
+        TooMany = 429,
+        /// A dependency is away.
+        Unavailable = 503,
+        /// The volume is full; nothing was recorded.
+        StorageFull = 507,
+    }
+}
+
+refusals! {
+    /// Refusals of what concerns no single image.
+    ReadRefusal {
+        /// A parameter cannot be parsed.
+        BadRequest = 400,
+        /// Keys are configured, and none or a wrong one was sent.
+        Unauthorized = 401,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}
+
+refusals! {
+    /// Refusals of what concerns one image.
+    ImageRefusal {
+        /// A parameter cannot be parsed.
+        BadRequest = 400,
+        /// Keys are configured, and none or a wrong one was sent.
+        Unauthorized = 401,
+        /// No such image, or what is asked of it is not ready.
+        NotFound = 404,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}
+
+refusals! {
+    /// Refusals of an original.
+    OriginalRefusal {
+        /// A parameter cannot be parsed.
+        BadRequest = 400,
+        /// Keys are configured, and none or a wrong one was sent.
+        Unauthorized = 401,
+        /// No such image.
+        NotFound = 404,
+        /// The range lies outside the file.
+        RangeNotSatisfiable = 416,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}
+
+refusals! {
+    /// Refusals of a retry.
+    RetryRefusal {
+        /// A parameter cannot be parsed.
+        BadRequest = 400,
+        /// Keys are configured, and none or a wrong one was sent.
+        Unauthorized = 401,
+        /// No such image.
+        NotFound = 404,
+        /// Neither the image nor its caption has failed.
+        Conflict = 409,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}

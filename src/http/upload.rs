@@ -1,0 +1,176 @@
+//! The form of an upload: documented as `multipart/form-data` with a part `file`, and streamed.
+
+use super::disposition::Disposition;
+use super::incoming::Incoming;
+use super::refusal::Refusal;
+use super::state::State;
+use crate::domain::OriginalName;
+use crate::intake::{IntakeError, Receipt};
+use futures_util::TryStreamExt;
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use poem::http::header::CONTENT_DISPOSITION;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use std::io;
+use tokio::time::{error::Elapsed, timeout};
+use tokio_util::io::StreamReader;
+
+/// Parts other than `file` that are looked at before the form is refused.
+const MAX_OTHER_PARTS: usize = 16;
+
+/// Room for the form around the file: boundaries, headers, small parts.
+const FORM_BYTES: u64 = 1024 * 1024;
+
+/// An upload as it arrives. The derive of the OpenAPI library would spool it to a temporary file without a limit before
+/// the handler runs; this takes the body as it is.
+pub(super) struct UploadForm {
+    content_type: Option<String>,
+    body: Incoming,
+}
+
+impl UploadForm {
+    /// Finds the part `file` and gives it to the intake.
+    pub(super) async fn receive(
+        self,
+        state: &State,
+        idempotency_key: Option<String>,
+    ) -> Result<(Receipt, OriginalName), Refusal> {
+        let received = timeout(state.upload_total, self.read(state, idempotency_key)).await;
+        match received.unwrap_or_else(|_| Err(Refusal::Malformed("The upload took too long".to_owned()))) {
+            Ok(received) => Ok(received),
+            Err(refusal) => Err(self.refuse(refusal).await),
+        }
+    }
+
+    /// Hears the client out before it is told no.
+    pub(super) async fn refuse(&self, refusal: Refusal) -> Refusal {
+        self.body.drain().await;
+        refusal
+    }
+
+    async fn read(
+        &self,
+        state: &State,
+        idempotency_key: Option<String>,
+    ) -> Result<(Receipt, OriginalName), Refusal> {
+        let silent = |_: Elapsed| Refusal::Malformed(format!("No data came for {:?}", state.upload_idle));
+        let mut form = self.parser(state)?;
+        for _ in 0..MAX_OTHER_PARTS {
+            let next = timeout(state.upload_idle, form.next_field()).await.map_err(silent)?;
+            let Some(mut part) = next.map_err(|error| unparsable(&error, state))? else {
+                return Err(Refusal::NoFile);
+            };
+            let header = part.headers().get(CONTENT_DISPOSITION).map_or(&b""[..], |value| value.as_bytes());
+            let Disposition { name, file_name } = Disposition::parse(header);
+            if name.as_deref() == Some("file") {
+                let name = file_name.as_deref().and_then(OriginalName::clean).ok_or(Refusal::NoFile)?;
+                return Ok((take(part, state, name.clone(), idempotency_key).await?, name));
+            }
+            // Read over, up to a bound, and never silently.
+            let mut length = 0;
+            while let Some(chunk) = timeout(state.upload_idle, part.chunk())
+                .await
+                .map_err(silent)?
+                .map_err(|error| unparsable(&error, state))?
+            {
+                length += chunk.len() as u64;
+                if length > FORM_BYTES {
+                    return Err(Refusal::Malformed("A part beside `file` is too long".to_owned()));
+                }
+            }
+        }
+        Err(Refusal::Malformed("The form has too many parts before the one named `file`".to_owned()))
+    }
+
+    /// All parts and what is around them count, so that neither a thousand parts nor one without end get through.
+    fn parser(&self, state: &State) -> Result<Multipart<'static>, Refusal> {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let boundary = multer::parse_boundary(content_type).map_err(|_| {
+            Refusal::Malformed(
+                "The request must be multipart/form-data with a boundary and a part named `file`".to_owned(),
+            )
+        })?;
+        let whole = SizeLimit::new().whole_stream(state.max_upload_bytes.saturating_add(FORM_BYTES));
+        Ok(Multipart::with_constraints(self.body.chunks(), boundary, Constraints::new().size_limit(whole)))
+    }
+}
+
+async fn take(
+    part: Field<'static>,
+    state: &State,
+    name: OriginalName,
+    idempotency_key: Option<String>,
+) -> Result<Receipt, Refusal> {
+    let content = StreamReader::new(part.map_err(io::Error::other));
+    state.intake.receive(name, idempotency_key, content).await.map_err(|error| match error {
+        IntakeError::BrokenOff(cause) => match cause.get_ref().and_then(|cause| cause.downcast_ref()) {
+            Some(error) => unparsable(error, state),
+            None => IntakeError::BrokenOff(cause).into(),
+        },
+        error => error.into(),
+    })
+}
+
+fn unparsable(error: &multer::Error, state: &State) -> Refusal {
+    match error {
+        multer::Error::StreamSizeExceeded { .. } => Refusal::TooLarge(state.max_upload_bytes),
+        error => Refusal::Malformed(format!("The form cannot be parsed: {error}")),
+    }
+}
+
+impl Payload for UploadForm {
+    const CONTENT_TYPE: &'static str = "multipart/form-data";
+
+    fn check_content_type(content_type: &str) -> bool {
+        // Another type is refused by the parser, with a sentence of its own.
+        !content_type.is_empty()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        let file = MetaSchema {
+            format: Some("binary"),
+            description: Some("A JPEG or PNG. Name and type of the part only inform; the content decides."),
+            ..MetaSchema::new("string")
+        };
+        MetaSchemaRef::Inline(Box::new(MetaSchema {
+            required: vec!["file"],
+            properties: vec![("file", MetaSchemaRef::Inline(Box::new(file)))],
+            ..MetaSchema::new("object")
+        }))
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
+
+impl ParsePayload for UploadForm {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let content_type = request.content_type().map(str::to_owned);
+        Ok(Self { content_type, body: Incoming::new(body.take()?) })
+    }
+}
+
+impl<'a> ApiExtractor<'a> for UploadForm {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        <Self as ParsePayload>::from_request(request, body).await
+    }
+}

@@ -1,0 +1,202 @@
+//! An upload becomes durable: first the file, then the row, then the answer.
+
+use crate::domain::{FileKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::files::{FileError, Files, TempFile};
+use crate::probe::{self, ProbeError};
+use crate::store::{NewImage, Recorded, Store, StoreError};
+use bytes::BytesMut;
+use sha2::Digest;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Bytes read, hashed and written at a time.
+const CHUNK: usize = 128 * 1024;
+
+/// What is accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of one file.
+    pub max_upload_bytes: u64,
+    /// Width × height.
+    pub max_pixels: u64,
+    /// Time in which a client must send its next 128 KiB.
+    pub idle: Duration,
+    /// How long recording may take once the bytes are safe.
+    pub record: Duration,
+}
+
+/// Takes uploads in.
+#[derive(Clone)]
+pub struct Intake {
+    store: Store,
+    files: Files,
+    limits: Limits,
+}
+
+/// Why an upload was not taken. In each case nothing was recorded, except where it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// Zero bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// More bytes than allowed.
+    #[error("the file is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Neither JPEG nor PNG.
+    #[error("the content is neither JPEG nor PNG")]
+    UnsupportedType,
+    /// JPEG or PNG by signature, and nothing more.
+    #[error("the header cannot be read: {0}")]
+    Undecodable(ProbeError),
+    /// More pixels than allowed.
+    #[error("the header promises {width} x {height} pixels; {limit} in all are allowed")]
+    TooManyPixels {
+        /// As stored.
+        width: u32,
+        /// As stored.
+        height: u32,
+        /// The limit.
+        limit: u64,
+    },
+    /// The same `Idempotency-Key` with other bytes.
+    #[error("the Idempotency-Key was used before with other bytes")]
+    IdempotencyMismatch,
+    /// The client was too slow.
+    #[error("too little data came in {0:?}")]
+    Stalled(Duration),
+    /// The client hung up, or sent what cannot be parsed.
+    #[error("the upload broke off")]
+    BrokenOff(#[source] io::Error),
+    /// The database did not answer in time. The upload may have been recorded.
+    #[error("the database did not answer within {0:?}")]
+    Unrecorded(Duration),
+    /// The volume failed.
+    #[error(transparent)]
+    Files(#[from] FileError),
+    /// The database failed. If it was away, the upload may have been recorded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An upload that is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Receipt {
+    /// As a new image.
+    New(ImageId),
+    /// As this image already, under the same `Idempotency-Key`.
+    Repeated(ImageId),
+}
+
+/// The bytes of an upload as they lie on the volume, not kept yet.
+struct Received {
+    file: TempFile,
+    sha256: Sha256,
+    size_bytes: u64,
+    format: ImageFormat,
+}
+
+impl Intake {
+    /// Takes uploads into `files` and `store`, within `limits`.
+    #[must_use]
+    pub const fn new(store: Store, files: Files, limits: Limits) -> Self {
+        Self { store, files, limits }
+    }
+
+    /// Receives a file and records it.
+    ///
+    /// # Errors
+    /// See [`IntakeError`]. On each of them, and if this future is dropped, no temporary file is left.
+    pub async fn receive(
+        &self,
+        original_name: OriginalName,
+        idempotency_key: Option<String>,
+        content: impl AsyncRead + Unpin,
+    ) -> Result<Receipt, IntakeError> {
+        let Received { mut file, sha256, size_bytes, format } = self.spool(content).await?;
+        self.check_header(&mut file).await?;
+        let key = FileKey::original(rand::random(), format);
+        let image = NewImage { original_name, format, sha256, size_bytes, key, idempotency_key };
+        // All bytes are here, so a client that hangs up now has uploaded all the same. On its own, this cannot be broken
+        // off between the file and the row.
+        let this = self.clone();
+        let kept = tokio::spawn(async move {
+            this.files.keep(file, &image.key).await?;
+            this.record(image).await
+        });
+        kept.await.unwrap_or_else(|panic| Err(IntakeError::BrokenOff(io::Error::other(panic))))
+    }
+
+    /// Streams to the volume while counting and hashing; decides by the first bytes.
+    async fn spool(&self, mut content: impl AsyncRead + Unpin) -> Result<Received, IntakeError> {
+        let mut buffer = BytesMut::with_capacity(CHUNK);
+        self.fill(&mut buffer, &mut content).await?;
+        if buffer.is_empty() {
+            return Err(IntakeError::Empty);
+        }
+        let format = probe::sniff(&buffer).ok_or(IntakeError::UnsupportedType)?;
+        let mut file = self.files.create().await?;
+        let mut digest = sha2::Sha256::new();
+        let mut size_bytes = 0;
+        while !buffer.is_empty() {
+            size_bytes += buffer.len() as u64;
+            if size_bytes > self.limits.max_upload_bytes {
+                return Err(IntakeError::TooLarge { limit: self.limits.max_upload_bytes });
+            }
+            digest.update(&buffer);
+            file.write(&buffer).await?;
+            buffer.clear();
+            self.fill(&mut buffer, &mut content).await?;
+        }
+        Ok(Received { file, sha256: Sha256::new(digest.finalize().into()), size_bytes, format })
+    }
+
+    /// Reads until the buffer is full or the content ends. The time is for all of it: a client that drips is as silent as
+    /// one that sends nothing, and would hold its place as long.
+    async fn fill(
+        &self,
+        buffer: &mut BytesMut,
+        content: &mut (impl AsyncRead + Unpin),
+    ) -> Result<(), IntakeError> {
+        let filling = async {
+            while buffer.len() < CHUNK && content.read_buf(buffer).await? > 0 {}
+            Ok(())
+        };
+        let filled = tokio::time::timeout(self.limits.idle, filling).await;
+        filled.map_err(|_| IntakeError::Stalled(self.limits.idle))?.map_err(IntakeError::BrokenOff)
+    }
+
+    async fn check_header(&self, file: &mut TempFile) -> Result<(), IntakeError> {
+        let reader = file.reader().await?;
+        let probed = tokio::task::spawn_blocking(move || probe::probe(io::BufReader::new(reader))).await;
+        let header =
+            probed.map_err(|panic| IntakeError::Undecodable(ProbeError::Io(io::Error::other(panic))))?;
+        let header = header.map_err(IntakeError::Undecodable)?;
+        let limit = self.limits.max_pixels;
+        if header.pixels() > limit {
+            return Err(IntakeError::TooManyPixels { width: header.width(), height: header.height(), limit });
+        }
+        Ok(())
+    }
+
+    async fn record(&self, image: NewImage) -> Result<Receipt, IntakeError> {
+        let recording = tokio::time::timeout(self.limits.record, self.store.record_upload(&image)).await;
+        // Here and below: the commit may have gone through although its answer was lost. The file stays; the sweep, which
+        // looks at the rows, decides.
+        let outcome = recording.map_err(|_| IntakeError::Unrecorded(self.limits.record))?;
+        match &outcome {
+            Ok(Recorded::New(_)) => {}
+            Err(error) if error.is_transient() => {}
+            _ => self.files.remove(&image.key).await?,
+        }
+        match outcome? {
+            Recorded::New(id) => Ok(Receipt::New(id)),
+            Recorded::Repeated(id) => Ok(Receipt::Repeated(id)),
+            Recorded::Mismatch => Err(IntakeError::IdempotencyMismatch),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! From a file to pixels: the one door to all decoders.
+
+use super::pixels::Pixels;
+use super::{Cancelled, Limits, jpeg, png};
+use crate::domain::{Failure, ImageFormat};
+use crate::probe::Header;
+
+/// Embedded colour profiles above this size are ignored. Those of printing presses have 0.5 to 3 MB.
+pub(super) const MAX_PROFILE_BYTES: usize = 4 << 20;
+
+/// What a file holds.
+pub(super) struct Decoded {
+    /// The picture as stored, not yet upright; a JPEG reduced by [`Header::reduction`].
+    pub(super) pixels: Pixels,
+    /// The embedded ICC profile.
+    pub(super) profile: Option<Vec<u8>>,
+}
+
+/// Decodes the file's (first) picture, wholly or not at all.
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+    cancelled: Cancelled<'_>,
+) -> Result<Decoded, Failure> {
+    match header.format() {
+        ImageFormat::Jpeg => jpeg::decode(bytes, header, limits, cancelled),
+        ImageFormat::Png => png::decode(bytes, cancelled),
+    }
+}

@@ -1,0 +1,119 @@
+//! The marker segments of a JPEG (ITU-T T.81, B.1.1), and what is read from those before the first scan.
+
+use crate::pipeline::decode::MAX_PROFILE_BYTES;
+
+/// Start of image, as it stands in the file.
+pub(super) const SOI: [u8; 2] = [0xff, 0xd8];
+/// End of image, as it stands in the file.
+pub(super) const EOI: [u8; 2] = [0xff, 0xd9];
+/// The code of the marker that begins a scan.
+pub(super) const SOS: u8 = 0xda;
+
+/// A marker with what belongs to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment<'a> {
+    /// The marker's second byte.
+    pub(super) code: u8,
+    /// All bytes: marker, length and payload.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// Takes the next segment off `rest`, with stray bytes before it; `None` if no whole one is left.
+    pub(super) fn take(rest: &mut &'a [u8]) -> Option<Self> {
+        loop {
+            let (_, from_ff) = rest.split_at_checked(rest.iter().position(|byte| *byte == 0xff)?)?;
+            let [_, code, after @ ..] = from_ff else { return None };
+            *rest = match code {
+                0x00 => after,
+                // A fill byte (B.1.1.2).
+                0xff => from_ff.get(1..)?,
+                0x01 | 0xd0..=0xd9 => return Self::split(rest, from_ff, *code, 2),
+                _ => {
+                    let length = after.first_chunk().map(|length| u16::from_be_bytes(*length))?;
+                    return Self::split(rest, from_ff, *code, 2 + usize::from(length.max(2)));
+                }
+            };
+        }
+    }
+
+    fn split(rest: &mut &'a [u8], from_ff: &'a [u8], code: u8, length: usize) -> Option<Self> {
+        let (bytes, after) = from_ff.split_at_checked(length)?;
+        *rest = after;
+        Some(Self { code, bytes })
+    }
+
+    /// What follows marker and length.
+    pub(super) fn payload(&self) -> &'a [u8] {
+        self.bytes.get(4..).unwrap_or_default()
+    }
+
+    /// The payload behind `name`, if this is the application segment `code` of that name.
+    fn application(&self, code: u8, name: &[u8]) -> Option<&'a [u8]> {
+        self.payload().strip_prefix(name).filter(|_| self.code == code)
+    }
+}
+
+/// The segments before the first scan.
+fn before_scans(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || Segment::take(&mut rest)).take_while(|segment| segment.code != SOS)
+}
+
+/// The Exif data, from its TIFF header on (CIPA DC-008, 4.7.2).
+pub(in crate::pipeline) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    before_scans(bytes).find_map(|segment| segment.application(0xe1, b"Exif\0\0"))
+}
+
+/// The ICC profile, put together from its numbered parts (ICC.1, B.4); `None` if a part is missing.
+pub(super) fn icc_profile(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut parts: Vec<(u8, u8, &[u8])> = before_scans(bytes)
+        .filter_map(|segment| match segment.application(0xe2, b"ICC_PROFILE\0")? {
+            [number, count, part @ ..] => Some((*number, *count, part)),
+            _ => None,
+        })
+        .collect();
+    parts.sort_by_key(|(number, ..)| *number);
+    let whole = !parts.is_empty()
+        && parts.iter().zip(1..).all(|((number, count, _), due)| {
+            usize::from(*number) == due && usize::from(*count) == parts.len()
+        })
+        && parts.iter().map(|(_, _, part)| part.len()).sum::<usize>() <= MAX_PROFILE_BYTES;
+    whole.then(|| parts.iter().flat_map(|(_, _, part)| part.iter().copied()).collect())
+}
+
+/// How the components of a frame are to be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColourModel {
+    Grey,
+    YCbCr,
+    Rgb,
+    /// Four inks; `inverted` where 255 stands for no ink, as Adobe writes them.
+    Cmyk {
+        inverted: bool,
+    },
+    /// The first three transformed to YCbCr, always inverted.
+    Ycck,
+}
+
+/// The colour model, by the rules that libjpeg set: JFIF decides, then Adobe's segment, then the components' names.
+pub(super) fn colour_model(bytes: &[u8], components: u8) -> ColourModel {
+    let transform =
+        before_scans(bytes).find_map(|segment| segment.application(0xee, b"Adobe")?.get(6).copied());
+    let jfif = || before_scans(bytes).any(|segment| segment.application(0xe0, b"JFIF\0").is_some());
+    let named_rgb = || {
+        before_scans(bytes).any(|segment| {
+            matches!(segment.code, 0xc0..=0xc2)
+                && matches!(segment.payload(), [_, _, _, _, _, 3, b'R', _, _, b'G', _, _, b'B', ..])
+        })
+    };
+    match (components, transform) {
+        (1, _) => ColourModel::Grey,
+        (4, Some(2)) => ColourModel::Ycck,
+        (4, adobe) => ColourModel::Cmyk { inverted: adobe.is_some() },
+        _ if jfif() => ColourModel::YCbCr,
+        (_, Some(0)) => ColourModel::Rgb,
+        (_, None) if named_rgb() => ColourModel::Rgb,
+        _ => ColourModel::YCbCr,
+    }
+}

@@ -1,0 +1,135 @@
+//! Bytes in, result out: an uploaded file becomes thumbnails and metadata. One step a file.
+//!
+//! Thumbnails: `decode` (reduced as far as the format allows) › `resize` › `colour` (to sRGB) › `orient` › `encode`.
+//! Metadata: `metadata`, from the Exif data alone; it never fails.
+
+mod colour;
+mod decode;
+mod encode;
+mod fields;
+mod jpeg;
+mod metadata;
+mod orient;
+mod pixels;
+mod png;
+mod resize;
+mod taken_at;
+mod text;
+
+pub use metadata::read_metadata;
+
+use crate::domain::{Failure, FailureCode, Orientation, ThumbnailFormat, ThumbnailSize};
+use crate::probe::Header;
+use colour::Conversion;
+use decode::{Decoded, decode};
+use pixels::Pixels;
+
+/// Asked between steps, and while decoding: true once the work is no longer wanted.
+pub type Cancelled<'a> = &'a dyn Fn() -> bool;
+
+/// The longest side that is decoded, in pixels: libjpeg's limit, and below the one at which `jpeg-decoder` counts too
+/// far for its 16 bits. Resizing, too, takes memory for each row and column.
+const MAX_SIDE: u32 = 65_500;
+
+/// What one picture may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most pixels, width × height.
+    pub max_pixels: u64,
+    /// The most bytes of memory that decoding may take, by [`Header::decode_cost_bytes`].
+    pub memory_budget_bytes: u64,
+}
+
+/// One encoded thumbnail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnail {
+    /// The encoded picture, free of metadata.
+    pub bytes: Vec<u8>,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// What it is encoded as.
+    pub format: ThumbnailFormat,
+}
+
+/// The two thumbnails of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thumbnails {
+    /// [`ThumbnailSize::Small`].
+    pub small: Thumbnail,
+    /// [`ThumbnailSize::Medium`].
+    pub medium: Thumbnail,
+}
+
+/// Makes both thumbnails of the file `bytes`, whose header is `header`: upright, in sRGB, never enlarged.
+///
+/// # Errors
+/// Always permanent: `TooManyPixels`, `OverMemoryBudget` and `UnsupportedFeature` by the header, `UnsupportedFeature`,
+/// `Truncated` and `Corrupt` by the data, `TimedOut` as soon as `cancelled` says so.
+pub fn make_thumbnails(
+    bytes: &[u8],
+    header: &Header,
+    orientation: Orientation,
+    limits: &Limits,
+    cancelled: Cancelled<'_>,
+) -> Result<Thumbnails, Failure> {
+    admit(header, limits)?;
+    let Decoded { mut pixels, profile } = decode(bytes, header, limits, cancelled)?;
+    let transparent = pixels.is_transparent();
+    if transparent {
+        resize::premultiply(&mut pixels)?;
+    }
+    let conversion = profile.and_then(|profile| Conversion::to_srgb(&profile, pixels.channels()));
+    let shrink = |pixels: &Pixels, size: ThumbnailSize| {
+        check(cancelled)?;
+        resize::shrink(pixels, resize::fit(header.width(), header.height(), size.bound()))
+    };
+    let finish = |mut pixels: Pixels| {
+        check(cancelled)?;
+        if transparent {
+            resize::unpremultiply(&mut pixels)?;
+        } else {
+            pixels = pixels.without_alpha();
+        }
+        encode::encode(&orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation))
+    };
+    let medium = shrink(&pixels, ThumbnailSize::Medium)?;
+    drop(pixels);
+    let small = shrink(&medium, ThumbnailSize::Small)?;
+    Ok(Thumbnails { small: finish(small)?, medium: finish(medium)? })
+}
+
+/// Refuses what the header alone shows to be too much.
+fn admit(header: &Header, limits: &Limits) -> Result<(), Failure> {
+    let (pixels, most) = (header.pixels(), limits.max_pixels);
+    if pixels > most {
+        let text = format!("the picture has {pixels} pixels, and at most {most} are accepted");
+        return Err(Failure::permanent(FailureCode::TooManyPixels, text));
+    }
+    if header.width().max(header.height()) > MAX_SIDE {
+        let text = format!("the picture cannot be decoded: a side has more than {MAX_SIDE} pixels");
+        return Err(Failure::permanent(FailureCode::UnsupportedFeature, text));
+    }
+    within_budget(header.decode_cost_bytes(), limits)
+}
+
+fn within_budget(cost: u64, limits: &Limits) -> Result<(), Failure> {
+    let budget = limits.memory_budget_bytes;
+    if cost <= budget {
+        return Ok(());
+    }
+    let text = format!("decoding the picture takes {cost} bytes of memory, and at most {budget} may be used");
+    Err(Failure::permanent(FailureCode::OverMemoryBudget, text))
+}
+
+fn check(cancelled: Cancelled<'_>) -> Result<(), Failure> {
+    if cancelled() { Err(timed_out()) } else { Ok(()) }
+}
+
+fn timed_out() -> Failure {
+    Failure::permanent(FailureCode::TimedOut, "making the thumbnails took longer than is allowed")
+}
+
+#[cfg(test)]
+mod tests;

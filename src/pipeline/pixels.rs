@@ -1,0 +1,109 @@
+//! A picture in memory.
+
+use crate::domain::{Failure, FailureCode};
+
+/// What the samples of a pixel mean; 8 bits each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channels {
+    Grey,
+    GreyAlpha,
+    Rgb,
+    Rgba,
+    /// Amounts of ink: 0 is none.
+    Cmyk,
+}
+
+impl Channels {
+    /// Samples of one pixel.
+    pub(super) const fn count(self) -> usize {
+        match self {
+            Self::Grey => 1,
+            Self::GreyAlpha => 2,
+            Self::Rgb => 3,
+            Self::Rgba | Self::Cmyk => 4,
+        }
+    }
+
+    /// The same without alpha.
+    const fn opaque(self) -> Self {
+        match self {
+            Self::GreyAlpha => Self::Grey,
+            Self::Rgba => Self::Rgb,
+            other => other,
+        }
+    }
+
+    pub(super) const fn has_alpha(self) -> bool {
+        matches!(self, Self::GreyAlpha | Self::Rgba)
+    }
+}
+
+/// Rows from the top, pixels from the left, without gaps; at least one pixel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pixels {
+    width: u32,
+    height: u32,
+    channels: Channels,
+    samples: Vec<u8>,
+}
+
+impl Pixels {
+    /// A picture of these samples.
+    ///
+    /// # Errors
+    /// `Corrupt` if there is no pixel, or the number of samples is not the one that the sides ask for.
+    pub(super) fn new(
+        width: u32,
+        height: u32,
+        channels: Channels,
+        samples: Vec<u8>,
+    ) -> Result<Self, Failure> {
+        let due = u64::from(width) * u64::from(height) * channels.count() as u64;
+        if due == 0 || u64::try_from(samples.len()) != Ok(due) {
+            let text =
+                format!("{width} × {height} pixels need {due} samples, and {} were decoded", samples.len());
+            return Err(Failure::permanent(FailureCode::Corrupt, text));
+        }
+        Ok(Self { width, height, channels, samples })
+    }
+
+    pub(super) const fn width(&self) -> u32 {
+        self.width
+    }
+
+    pub(super) const fn height(&self) -> u32 {
+        self.height
+    }
+
+    pub(super) const fn channels(&self) -> Channels {
+        self.channels
+    }
+
+    pub(super) fn samples(&self) -> &[u8] {
+        &self.samples
+    }
+
+    pub(super) fn samples_mut(&mut self) -> &mut [u8] {
+        &mut self.samples
+    }
+
+    /// Each pixel's samples, row by row.
+    pub(super) fn iter(&self) -> std::slice::ChunksExact<'_, u8> {
+        self.samples.chunks_exact(self.channels.count())
+    }
+
+    /// Whether any pixel lets something through: an alpha channel alone does not make a picture transparent.
+    pub(super) fn is_transparent(&self) -> bool {
+        self.channels.has_alpha() && self.iter().any(|pixel| pixel.last() != Some(&u8::MAX))
+    }
+
+    /// Drops the alpha channel, if there is one.
+    pub(super) fn without_alpha(self) -> Self {
+        if !self.channels.has_alpha() {
+            return self;
+        }
+        let samples = self.iter().flat_map(|pixel| pixel.split_last().map_or(&[][..], |(_, colour)| colour));
+        let (samples, channels) = (samples.copied().collect(), self.channels.opaque());
+        Self { channels, samples, ..self }
+    }
+}

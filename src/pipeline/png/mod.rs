@@ -1,0 +1,93 @@
+//! PNG, decoded row by row into 8 bits a sample. Of an animation, the first picture.
+
+mod chunks;
+
+use super::decode::{Decoded, MAX_PROFILE_BYTES};
+use super::pixels::{Channels, Pixels};
+use super::{Cancelled, check};
+use crate::domain::{Failure, FailureCode};
+use crate::probe::PNG_ANCILLARY_BYTES;
+use ::png::{ColorType, Decoder, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
+use chunks::{Chunk, Source};
+use std::io::ErrorKind;
+
+/// The chunk that holds Exif data (PNG third edition, 11.3.4.5).
+const EXIF_CHUNK: [u8; 4] = *b"eXIf";
+
+/// Decodes `bytes`; see [`super::decode::decode`].
+pub(super) fn decode(bytes: &[u8], cancelled: Cancelled<'_>) -> Result<Decoded, Failure> {
+    // A profile that inflates beyond all bounds is a reason to leave it out, not to refuse the picture.
+    let (mut reader, profile) = match open(bytes, true) {
+        Ok(reader) => {
+            let info = reader.info();
+            let profile =
+                info.icc_profile.as_deref().filter(|p| p.len() <= MAX_PROFILE_BYTES && info.srgb.is_none());
+            let profile = profile.map(<[u8]>::to_vec);
+            (reader, profile)
+        }
+        Err(DecodingError::LimitsExceeded) => (open(bytes, false).map_err(refuse)?, None),
+        Err(error) => return Err(refuse(error)),
+    };
+    Ok(Decoded { pixels: read_pixels(&mut reader, cancelled)?, profile })
+}
+
+/// Reads up to the compressed data. What ancillary chunks may take is bounded: with the profile, as the picture's
+/// cost promises; without it, nothing is inflated, and they take no more than they do in the file.
+fn open(bytes: &[u8], with_profile: bool) -> Result<Reader<Source<'_>>, DecodingError> {
+    let mut decoder = Decoder::new(Source::new(bytes, with_profile));
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    let rows = decoder.read_header_info()?.raw_row_length().saturating_mul(4);
+    let ancillary =
+        if with_profile { usize::try_from(PNG_ANCILLARY_BYTES).unwrap_or(usize::MAX) } else { bytes.len() };
+    decoder.set_limits(Limits { bytes: rows.saturating_add(ancillary) });
+    decoder.read_info()
+}
+
+fn read_pixels(reader: &mut Reader<Source<'_>>, cancelled: Cancelled<'_>) -> Result<Pixels, Failure> {
+    let channels = match reader.output_color_type().0 {
+        ColorType::Grayscale => Channels::Grey,
+        ColorType::GrayscaleAlpha => Channels::GreyAlpha,
+        ColorType::Rgba => Channels::Rgba,
+        ColorType::Rgb | ColorType::Indexed => Channels::Rgb,
+    };
+    let (width, height) = reader.info().size();
+    let (Some(stride), Some(size)) = (reader.output_line_size(width), reader.output_buffer_size()) else {
+        return Err(refuse(DecodingError::LimitsExceeded));
+    };
+    let mut samples = vec![0; size];
+    if reader.info().interlaced {
+        let bits_per_pixel = u8::try_from(8 * channels.count()).unwrap_or(u8::MAX);
+        let mut row = vec![0; stride];
+        while let Some(place) = reader.read_row(&mut row).map_err(refuse)? {
+            check(cancelled)?;
+            if let InterlaceInfo::Adam7(place) = place {
+                ::png::expand_interlaced_row(&mut samples, stride, &row, &place, bits_per_pixel);
+            }
+        }
+    } else {
+        for row in samples.chunks_exact_mut(stride) {
+            check(cancelled)?;
+            reader.read_row(row).map_err(refuse)?;
+        }
+    }
+    Pixels::new(width, height, channels, samples)
+}
+
+fn refuse(error: DecodingError) -> Failure {
+    match error {
+        DecodingError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => Failure::permanent(
+            FailureCode::Truncated,
+            "the file is not whole: the data ends before the picture does",
+        ),
+        DecodingError::LimitsExceeded => {
+            let text = "decoding the picture takes more memory than its header promises";
+            Failure::permanent(FailureCode::OverMemoryBudget, text)
+        }
+        _ => Failure::permanent(FailureCode::Corrupt, format!("the picture is damaged: {error}")),
+    }
+}
+
+/// The Exif data, from its TIFF header on.
+pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    Chunk::all(bytes).find(|chunk| chunk.name == EXIF_CHUNK).map(|chunk| chunk.data)
+}

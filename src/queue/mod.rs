@@ -1,0 +1,182 @@
+//! Carries announcements of jobs from the relay to the workers. What it loses, doubles or delays harms nothing.
+//!
+//! Two carriers, one face: RabbitMQ between processes, and a plain queue within one.
+
+mod announcement;
+mod in_process;
+mod rabbitmq;
+
+pub use announcement::Announcement;
+
+use crate::domain::JobKind;
+use crate::settings;
+use in_process::Lanes;
+use rabbitmq::{Broker, Publisher, Subscriber};
+use secrecy::SecretString;
+use std::sync::Arc;
+
+/// What can go wrong with the broker.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The URL cannot be understood. Its text is not repeated, since it holds a password.
+    #[error("amqp.url cannot be understood")]
+    Url,
+    /// The broker refused, or the connection is gone.
+    #[error("the broker failed {doing}")]
+    Broker {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: lapin::Error,
+    },
+    /// The broker was silent for too long.
+    #[error("the broker did not answer in time {0}")]
+    Silent(&'static str),
+}
+
+/// A carrier of announcements.
+#[derive(Clone)]
+pub struct Queue(Carrier);
+
+#[derive(Clone)]
+enum Carrier {
+    RabbitMq { broker: Broker, publisher: Arc<Publisher> },
+    InProcess(Lanes),
+}
+
+impl Queue {
+    /// A carrier within this process; it forgets when the process ends.
+    #[must_use]
+    pub fn in_process() -> Self {
+        Self(Carrier::InProcess(Lanes::default()))
+    }
+
+    /// RabbitMQ; connects only when something is asked.
+    ///
+    /// # Errors
+    /// If the URL cannot be understood.
+    pub fn rabbitmq(url: &SecretString, settings: &settings::Amqp) -> Result<Self, QueueError> {
+        let broker = Broker::new(url, settings)?;
+        let publisher = Arc::new(Publisher::new(broker.clone()));
+        Ok(Self(Carrier::RabbitMq { broker, publisher }))
+    }
+
+    /// Hands announcements to the carrier. The answer says of each, in order, whether it is stored safely.
+    ///
+    /// # Errors
+    /// If none was, because the broker is away.
+    pub async fn publish(&self, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
+        match &self.0 {
+            Carrier::RabbitMq { publisher, .. } => publisher.publish(batch).await,
+            Carrier::InProcess(lanes) => {
+                Ok(batch.iter().map(|announcement| lanes.push(*announcement)).collect())
+            }
+        }
+    }
+
+    /// Begins to receive announcements of a kind; at most `prefetch` are in hand before one is acknowledged.
+    #[must_use]
+    pub fn consume(&self, kind: JobKind, prefetch: u16) -> Consumer {
+        Consumer(match &self.0 {
+            Carrier::RabbitMq { broker, .. } => {
+                Source::RabbitMq(Box::new(Subscriber::new(broker.clone(), kind, prefetch)))
+            }
+            Carrier::InProcess(lanes) => Source::InProcess { lanes: lanes.clone(), kind },
+        })
+    }
+
+    /// How many announcements of a kind wait, not counting those in the hands of consumers.
+    ///
+    /// # Errors
+    /// If the broker is away.
+    pub async fn waiting(&self, kind: JobKind) -> Result<u64, QueueError> {
+        match &self.0 {
+            Carrier::RabbitMq { broker, .. } => broker.waiting(kind).await,
+            Carrier::InProcess(lanes) => Ok(lanes.waiting(kind)),
+        }
+    }
+
+    /// Asks the carrier for a sign of life.
+    ///
+    /// # Errors
+    /// If the broker is away.
+    pub async fn check(&self) -> Result<(), QueueError> {
+        match &self.0 {
+            Carrier::RabbitMq { broker, .. } => broker.check().await,
+            Carrier::InProcess(_) => Ok(()),
+        }
+    }
+
+    /// Whether what was announced is forgotten when this process ends.
+    #[must_use]
+    pub const fn forgets(&self) -> bool {
+        matches!(self.0, Carrier::InProcess(_))
+    }
+
+    /// Closes the connection, if there is one; what was not acknowledged is delivered again.
+    pub async fn close(&self) {
+        if let Carrier::RabbitMq { broker, .. } = &self.0 {
+            broker.close().await;
+        }
+    }
+}
+
+/// Receives announcements; reconnects by itself for as long as it takes.
+pub struct Consumer(Source);
+
+enum Source {
+    RabbitMq(Box<Subscriber>),
+    InProcess { lanes: Lanes, kind: JobKind },
+}
+
+impl Consumer {
+    /// The next announcement. May be dropped while it waits, without losing one.
+    pub async fn next(&mut self) -> Delivery {
+        match &mut self.0 {
+            Source::RabbitMq(subscriber) => subscriber.next().await,
+            Source::InProcess { lanes, kind } => {
+                Delivery { announcement: lanes.pop(*kind).await, receipt: Receipt::InProcess(lanes.clone()) }
+            }
+        }
+    }
+
+    /// Takes no more: what has arrived and was not handed out goes back to the queue at once. What was handed out can
+    /// still be acknowledged until the consumer is dropped.
+    pub async fn stop(&mut self) {
+        if let Source::RabbitMq(subscriber) = &mut self.0 {
+            subscriber.stop().await;
+        }
+    }
+}
+
+/// An announcement in hand. Dropped without a word, it comes again when the channel closes.
+#[must_use]
+pub struct Delivery {
+    /// What it says.
+    pub announcement: Announcement,
+    receipt: Receipt,
+}
+
+enum Receipt {
+    RabbitMq(Box<lapin::message::Delivery>),
+    InProcess(Lanes),
+}
+
+impl Delivery {
+    /// The job is settled; the carrier may forget it. A failure is harmless: the message comes again and is refused by
+    /// its row.
+    pub async fn acknowledge(self) {
+        if let Receipt::RabbitMq(message) = self.receipt {
+            rabbitmq::acknowledge(&message).await;
+        }
+    }
+
+    /// The job could not even be looked at; the message goes back.
+    pub async fn give_back(self) {
+        match self.receipt {
+            Receipt::RabbitMq(message) => rabbitmq::give_back(&message).await,
+            Receipt::InProcess(lanes) => drop(lanes.push(self.announcement)),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Publishing: persistent, mandatory, confirmed, in batches, each with a time limit.
+
+use super::super::{Announcement, QueueError};
+use super::{Broker, answered};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use tokio::sync::Mutex;
+
+/// `delivery_mode`: the broker writes the message to disk (AMQP 0-9-1, 4.6).
+const PERSISTENT: u8 = 2;
+
+pub(in crate::queue) struct Publisher {
+    broker: Broker,
+    /// A channel in confirm mode, until something goes wrong on it.
+    channel: Mutex<Option<Channel>>,
+}
+
+impl Publisher {
+    pub(in crate::queue) fn new(broker: Broker) -> Self {
+        Self { broker, channel: Mutex::default() }
+    }
+
+    /// Sends all, then waits for all; the answer says of each whether the broker holds it.
+    pub(in crate::queue) async fn publish(&self, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
+        let mut slot = self.channel.lock().await;
+        let channel = match slot.take().filter(|channel| channel.status().connected()) {
+            Some(channel) => channel,
+            None => self.open().await?,
+        };
+        let doing = "publishing";
+        let sent = answered(doing, self.broker.patience, self.send(&channel, batch)).await?;
+        let confirmed =
+            answered(doing, self.broker.patience, async { Ok(confirmations(sent).await) }).await?;
+        // A returned message means that the queue is gone: the next batch declares everything anew.
+        if confirmed.iter().all(|stored| *stored) {
+            *slot = Some(channel);
+        }
+        Ok(confirmed)
+    }
+
+    async fn open(&self) -> Result<Channel, QueueError> {
+        let channel = self.broker.channel().await?;
+        let selecting = channel.confirm_select(ConfirmSelectOptions::default());
+        answered("turning on confirms", self.broker.patience, selecting).await?;
+        Ok(channel)
+    }
+
+    async fn send(&self, channel: &Channel, batch: &[Announcement]) -> lapin::Result<Vec<PublisherConfirm>> {
+        // Without `mandatory`, a message to a queue that is gone would be confirmed and dropped.
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_content_type("application/json".into());
+        let mut sent = Vec::with_capacity(batch.len());
+        for announcement in batch {
+            let exchange = self.broker.names.exchange.clone();
+            let key = announcement.kind.as_str().into();
+            let body = announcement.encode();
+            sent.push(channel.basic_publish(exchange, key, options, &body, properties.clone()).await?);
+        }
+        Ok(sent)
+    }
+}
+
+async fn confirmations(sent: Vec<PublisherConfirm>) -> Vec<bool> {
+    let mut stored = Vec::with_capacity(sent.len());
+    for confirm in sent {
+        stored.push(confirm.await.is_ok_and(is_stored));
+    }
+    stored
+}
+
+/// An unroutable mandatory message is acknowledged *and* returned; only an acknowledgement without a return is a promise.
+fn is_stored(confirmation: Confirmation) -> bool {
+    confirmation.is_ack() && confirmation.take_message().is_none()
+}

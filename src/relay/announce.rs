@@ -1,0 +1,107 @@
+//! From the row to the broker.
+
+use super::Relay;
+use crate::domain::Backoff;
+use crate::queue::{Announcement, QueueError};
+use crate::store::{Notice, StoreError, Subscription};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Jobs announced in one batch.
+const BATCH: i64 = 64;
+
+/// The relay's own lease on a batch: all that a relay that dies can delay a job by. Publishing may take half of it.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// A due job that somebody else has locked is no reason to spin.
+const SHORTEST: Duration = Duration::from_millis(20);
+
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
+
+#[derive(Debug, thiserror::Error)]
+enum AnnounceError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error("the broker returned {0} messages: their queue is gone")]
+    Returned(usize),
+}
+
+impl Relay {
+    pub(super) async fn announce_until(&self, stop: &CancellationToken) {
+        let mut notices = self.notices.subscribe();
+        let (mut failures, mut forgotten) = (0, self.queue.forgets());
+        while !stop.is_cancelled() {
+            // Before looking at the rows: a job that appears from here on is noticed.
+            notices.drain();
+            match self.announce_all(&mut forgotten, stop).await {
+                Ok(wait) => {
+                    if failures > 0 {
+                        tracing::info!("announcing jobs again");
+                    }
+                    failures = 0;
+                    stop.run_until_cancelled(wait_for_work(&mut notices, wait.min(self.poll).max(SHORTEST)))
+                        .await;
+                }
+                Err(error) => {
+                    if failures == 0 {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "jobs cannot be announced; they wait in the database");
+                    }
+                    failures += 1;
+                    let pause = tokio::time::sleep(BACKOFF.delay(failures, rand::random()));
+                    stop.run_until_cancelled(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Announces all that is due; the answer is how long until the next one is.
+    async fn announce_all(
+        &self,
+        forgotten: &mut bool,
+        stop: &CancellationToken,
+    ) -> Result<Duration, AnnounceError> {
+        if *forgotten {
+            // What the last process had in its memory went with it.
+            self.store.reannounce_all().await?;
+            *forgotten = false;
+        }
+        while self.announce_batch().await? && !stop.is_cancelled() {}
+        Ok(self.store.next_announcement().await?.unwrap_or(Duration::MAX))
+    }
+
+    /// Whether there may be more.
+    async fn announce_batch(&self) -> Result<bool, AnnounceError> {
+        let Some((lease, due)) = self.store.due_jobs(BATCH, LEASE).await? else { return Ok(false) };
+        let batch: Vec<_> =
+            due.iter().map(|due| Announcement { job: due.job, image: due.image, kind: due.kind }).collect();
+        let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
+        let publishing = tokio::time::timeout(LEASE / 2, self.queue.publish(&batch)).await;
+        let stored = match publishing.unwrap_or(Err(QueueError::Silent("publishing"))) {
+            Ok(stored) => stored,
+            Err(error) => {
+                // Some may have been stored all the same; a doubled announcement is harmless.
+                self.store.release_announcement(lease, &jobs).await?;
+                return Err(error.into());
+            }
+        };
+        let (announced, returned): (Vec<_>, Vec<_>) =
+            jobs.into_iter().zip(stored).partition(|(_, stored)| *stored);
+        let ids = |part: Vec<(_, bool)>| part.into_iter().map(|(job, _)| job).collect::<Vec<_>>();
+        let (announced, returned) = (ids(announced), ids(returned));
+        self.store.mark_announced(lease, &announced).await?;
+        if !returned.is_empty() {
+            self.store.release_announcement(lease, &returned).await?;
+            return Err(AnnounceError::Returned(returned.len()));
+        }
+        Ok(i64::try_from(announced.len()) == Ok(BATCH))
+    }
+}
+
+async fn wait_for_work(notices: &mut Subscription, at_most: Duration) {
+    let noticed = async { while !matches!(notices.next().await, Notice::JobDue | Notice::Resumed) {} };
+    // Running out of time is the ordinary case of the safety net.
+    tokio::time::timeout(at_most, noticed).await.ok();
+}

@@ -1,0 +1,88 @@
+//! Due jobs reach the broker; what was lost on the way is found again; files that belong to nobody are removed.
+//!
+//! Any number of relays may run beside each other: rows are taken with `skip locked`.
+
+mod announce;
+mod reaper;
+mod recovery;
+mod sweep;
+
+use crate::files::Files;
+use crate::queue::Queue;
+use crate::settings::Settings;
+use crate::store::{Notices, Store};
+use recovery::repeat;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The loops and what they need.
+pub struct Relay {
+    store: Store,
+    queue: Queue,
+    files: Files,
+    notices: Notices,
+    poll: Duration,
+    reannounce_after: Duration,
+    sweep_after: Duration,
+    sweep_every: Duration,
+    max_attempts: u32,
+    lease: Duration,
+}
+
+impl Relay {
+    /// A relay from `store` to `queue`.
+    #[must_use]
+    pub const fn new(
+        store: Store,
+        queue: Queue,
+        files: Files,
+        notices: Notices,
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            store,
+            queue,
+            files,
+            notices,
+            poll: settings.relay.poll,
+            reannounce_after: settings.relay.reannounce,
+            sweep_after: settings.files.sweep_after,
+            sweep_every: settings.files.sweep_every,
+            max_attempts: settings.worker.max_attempts,
+            lease: settings.worker.lease,
+        }
+    }
+
+    /// Runs until `stop`. A batch that is being announced is brought to its end, or its jobs would have to wait for the
+    /// end of its lease; the rest can be broken off anywhere.
+    pub async fn run(self, stop: CancellationToken) {
+        let rest = async {
+            tokio::join!(
+                self.rescue_for_ever(),
+                self.find_lost_for_ever(),
+                self.keep_house_for_ever(),
+                self.sweep_for_ever()
+            )
+        };
+        tokio::join!(self.announce_until(&stop), stop.run_until_cancelled(rest));
+    }
+
+    async fn rescue_for_ever(&self) {
+        repeat("rescuing jobs", self.poll, |health| async move {
+            if health.is_sound_for(self.lease) { self.rescue().await } else { self.store.check().await }
+        })
+        .await;
+    }
+
+    async fn keep_house_for_ever(&self) {
+        repeat("housekeeping", self.poll, |_| self.keep_house()).await;
+    }
+
+    async fn find_lost_for_ever(&self) {
+        repeat("looking for lost announcements", self.poll, |_| self.find_lost_announcements()).await;
+    }
+
+    async fn sweep_for_ever(&self) {
+        repeat("sweeping files", self.sweep_every, |_| self.sweep()).await;
+    }
+}

@@ -1,0 +1,57 @@
+//! Jobs whose worker vanished, and announcements that the broker lost.
+
+use super::Relay;
+use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun};
+use crate::store::{Ending, Finish, Lease, StoreError};
+use std::time::Duration;
+
+impl Relay {
+    /// Jobs whose lease ran out: queued again, or failed if it was the last attempt.
+    pub(super) async fn rescue(&self) -> Result<(), StoreError> {
+        for lost in self.store.requeue_expired(self.max_attempts).await? {
+            let Lease { image, job, attempt, kind, .. } = lost;
+            tracing::warn!(%image, %job, %attempt, %kind, "its worker vanished; queued again");
+        }
+        for lost in self.store.expired_for_good(self.max_attempts).await? {
+            self.give_up(lost).await?;
+        }
+        Ok(())
+    }
+
+    /// Kept counts and old keys.
+    pub(super) async fn keep_house(&self) -> Result<(), StoreError> {
+        self.store.fold_tallies().await?;
+        self.store.forget_idempotency_keys().await.map(drop)
+    }
+
+    async fn give_up(&self, lost: Lease) -> Result<(), StoreError> {
+        let Lease { image, job, attempt, kind, .. } = lost;
+        let text = format!("the worker vanished in attempt {attempt}, the last one");
+        let failure = Failure::permanent(FailureCode::WorkerLost, text);
+        let stage = match kind {
+            JobKind::Image => Stage::Thumbnails,
+            JobKind::Caption => Stage::Caption,
+        };
+        let run = StageRun { stage, run: Duration::ZERO, failure: Some(failure.clone()) };
+        match self.store.end_job(lost, &Ending::Failed(failure), &[run]).await? {
+            Finish::Recorded { .. } => {
+                tracing::error!(%image, %job, %attempt, %kind, "its worker vanished in the last attempt; failed");
+            }
+            // Another relay was faster, or the worker came back to life.
+            Finish::LeaseLost => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn find_lost_announcements(&self) -> Result<(), StoreError> {
+        for kind in JobKind::ALL {
+            // A broker that is away has lost nothing yet.
+            let Ok(waiting) = self.queue.waiting(*kind).await else { continue };
+            let found = self.store.reannounce(*kind, waiting == 0, self.reannounce_after).await?;
+            if found > 0 {
+                tracing::warn!(%kind, jobs = found, "the broker no longer holds announced jobs; announcing them again");
+            }
+        }
+        Ok(())
+    }
+}

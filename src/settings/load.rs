@@ -1,0 +1,309 @@
+//! Reading the settings, and refusing what is unknown or contradicts itself.
+
+use super::{AuthMode, CaptionerProvider, DEFAULTS, Settings};
+use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const PREFIX: &str = "DARKROOM_";
+
+/// Why settings were refused. Each message names the key.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A source could not be read, or a value has the wrong form.
+    #[error("settings cannot be read: {0}")]
+    Unreadable(#[from] ConfigError),
+    /// A key that does not exist.
+    #[error("there is no setting {key:?}{hint}")]
+    Unknown {
+        /// The key as it was given.
+        key: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// A value that cannot be, by itself or beside another.
+    #[error("{key}: {reason}")]
+    Refused {
+        /// The key.
+        key: &'static str,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+impl Settings {
+    /// Merges the defaults, `file` and the variables of `environment`, and checks the whole.
+    ///
+    /// # Errors
+    /// If a source cannot be read, a key does not exist, a value has the wrong form, or two values contradict each other.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        let known = keys(&defaults.clone().build()?);
+
+        let (variables, hf_api_key) = ours(environment, &known)?;
+        let mut given = Config::builder();
+        if let Some(path) = file {
+            given = given.add_source(File::from(path).format(FileFormat::Toml));
+        }
+        let given = given.add_source(
+            Environment::with_prefix("DARKROOM")
+                .prefix_separator("_")
+                .separator("__")
+                .source(Some(variables)),
+        );
+        let given = given.build()?;
+        if let Some(key) = keys(&given).difference(&known).next() {
+            return Err(SettingsError::Unknown { key: key.clone(), hint: String::new() });
+        }
+
+        let mut settings: Self = defaults.add_source(given).build()?.try_deserialize()?;
+        if settings.captioner.api_key.is_none() {
+            settings.captioner.api_key = hf_api_key;
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        self.check_access()?;
+        self.check_times()?;
+        self.check_numbers()?;
+        self.check_broker()
+    }
+
+    fn check_access(&self) -> Result<(), SettingsError> {
+        let auth = &self.auth;
+        refuse_if(
+            auth.mode == AuthMode::Local && !self.http.listen.ip().is_loopback(),
+            "http.listen",
+            format!(
+                "{} can be reached from outside; configure auth.mode = \"keys\" with auth.key_hashes, or say auth.mode = \"open\"",
+                self.http.listen
+            ),
+        )?;
+        refuse_if(
+            auth.mode == AuthMode::Keys && auth.key_hashes.is_empty(),
+            "auth.key_hashes",
+            "auth.mode is \"keys\", but no key is listed",
+        )?;
+        refuse_if(
+            auth.mode != AuthMode::Keys && !auth.key_hashes.is_empty(),
+            "auth.mode",
+            "auth.key_hashes lists keys, but without auth.mode = \"keys\" nobody would be asked for one",
+        )
+    }
+
+    fn check_times(&self) -> Result<(), SettingsError> {
+        let (worker, files) = (&self.worker, &self.files);
+        refuse_if(
+            worker.lease < worker.renew * 3,
+            "worker.lease_seconds",
+            "must be at least three times worker.renew_seconds, or one slow renewal loses the job",
+        )?;
+        refuse_if(
+            worker.backoff().delay(1, 1.0) > worker.backoff().delay(u32::MAX, 1.0),
+            "worker.backoff_first_seconds",
+            "is longer than worker.backoff_longest_seconds",
+        )?;
+        refuse_if(
+            self.captioner.call > worker.caption_limit,
+            "captioner.call_seconds",
+            "is longer than worker.caption_seconds, the limit of the whole job",
+        )?;
+        // A file is younger than its row by the rest of an upload, or by the rest of an attempt and the retries of its commit.
+        let youngest_orphan = self.http.upload_total.max(worker.image_limit + worker.lease * 2);
+        refuse_if(
+            files.sweep_after <= youngest_orphan,
+            "files.sweep_after_seconds",
+            format!(
+                "must exceed {} s, or the sweep could take files that are still in use",
+                youngest_orphan.as_secs()
+            ),
+        )
+    }
+
+    fn check_numbers(&self) -> Result<(), SettingsError> {
+        let (limits, worker) = (&self.limits, &self.worker);
+        let positive = |is_zero: bool, key| refuse_if(is_zero, key, "must be at least 1");
+        positive(limits.max_upload_bytes == 0, "limits.max_upload_bytes")?;
+        positive(limits.max_pixels == 0, "limits.max_pixels")?;
+        positive(limits.max_uploads_in_hand == 0, "limits.max_uploads_in_hand")?;
+        positive(worker.caption_concurrency == 0, "worker.caption_concurrency")?;
+        positive(worker.max_attempts == 0, "worker.max_attempts")?;
+        positive(worker.memory_budget_bytes == 0, "worker.memory_budget_bytes")?;
+        positive(self.captioner.max_chars == 0, "captioner.max_chars")?;
+        refuse_if(worker.max_attempts > 100, "worker.max_attempts", "must be at most 100")?;
+        let connections = self.database.max_connections;
+        refuse_if(
+            connections < 2,
+            "database.max_connections",
+            "must be at least 2: one renews leases while another works",
+        )
+    }
+
+    fn check_broker(&self) -> Result<(), SettingsError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let prefix = &self.amqp.prefix;
+        refuse_if(
+            prefix.is_empty() || prefix.len() > 100 || !prefix.chars().all(plain),
+            "amqp.prefix",
+            "must be 1 to 100 letters, digits, '-', '_' or '.'",
+        )?;
+        if let Some(url) = &self.amqp.url {
+            let scheme = url.expose_secret().split("://").next().unwrap_or_default();
+            refuse_if(
+                !matches!(scheme, "amqp" | "amqps"),
+                "amqp.url",
+                "must start with amqp:// or amqps://",
+            )?;
+        }
+        let captioner = &self.captioner;
+        let named = !matches!(captioner.provider, CaptionerProvider::Auto | CaptionerProvider::Off);
+        refuse_if(
+            !named && !captioner.url.is_empty() && captioner.api_key.is_none(),
+            "captioner.url",
+            "is set, but without captioner.provider (or a key) nothing would be sent there",
+        )
+    }
+}
+
+fn refuse_if(refused: bool, key: &'static str, reason: impl Into<String>) -> Result<(), SettingsError> {
+    if refused { Err(SettingsError::Refused { key, reason: reason.into() }) } else { Ok(()) }
+}
+
+/// The variables that are settings, and the one of the old program.
+///
+/// Kubernetes gives every pod variables such as `DARKROOM_API_SERVICE_HOST`, so a single underscore makes no setting;
+/// but one that would be a key with a double underscore is a slip of the pen and refused.
+fn ours(
+    environment: impl IntoIterator<Item = (String, String)>,
+    known: &BTreeSet<String>,
+) -> Result<(config::Map<String, String>, Option<SecretString>), SettingsError> {
+    let mut variables = config::Map::new();
+    let mut hf_api_key = None;
+    for (name, value) in environment {
+        if name == "HF_API_KEY" {
+            hf_api_key = (!value.trim().is_empty()).then(|| SecretString::from(value.trim()));
+            continue;
+        }
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        if rest.contains("__") {
+            variables.insert(name, value);
+        } else if known.contains(&rest.to_lowercase().replacen('_', ".", 1)) {
+            let hint = format!("; did you mean {PREFIX}{}?", rest.replacen('_', "__", 1));
+            return Err(SettingsError::Unknown { key: name, hint });
+        }
+    }
+    Ok((variables, hf_api_key))
+}
+
+/// The dotted names of all values in `config`.
+fn keys(config: &Config) -> BTreeSet<String> {
+    fn walk(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
+        match &value.kind {
+            ValueKind::Table(table) => table.iter().for_each(|(name, value)| {
+                let dotted = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                walk(&dotted, value, into);
+            }),
+            _ => drop(into.insert(prefix.to_owned())),
+        }
+    }
+    let mut into = BTreeSet::new();
+    walk("", &config.cache, &mut into);
+    into
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::load(None, variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))
+    }
+
+    fn refusal(variables: &[(&str, &str)]) -> String {
+        load(variables).expect_err("should be refused").to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_complete_and_coherent() {
+        let settings = load(&[]).unwrap();
+        assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
+        assert!(settings.database.url.is_none() && settings.captioner.api_key.is_none());
+    }
+
+    #[test]
+    fn the_environment_overrides_and_is_typed() {
+        let settings = load(&[
+            ("DARKROOM_HTTP__LISTEN", "127.0.0.1:0"),
+            ("DARKROOM_DATABASE__URL", "postgres://u:geheim@h/d"),
+            ("DARKROOM_WORKER__LEASE_SECONDS", "1.5"),
+            ("DARKROOM_WORKER__RENEW_SECONDS", "0.2"),
+            ("DARKROOM_AMQP__PREFIX", "007"),
+            ("HF_API_KEY", "hf_x"),
+            ("DARKROOM_API_SERVICE_HOST", "10.0.0.1"),
+        ])
+        .unwrap();
+        assert_eq!(settings.http.listen.port(), 0);
+        assert_eq!(settings.worker.lease.as_millis(), 1500);
+        assert_eq!(settings.amqp.prefix, "007", "a text stays one");
+        assert!(settings.captioner.api_key.is_some());
+        assert!(!format!("{settings:?}").contains("geheim"), "a secret was printed");
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_hash_is_not_repeated() {
+        let message =
+            refusal(&[("DARKROOM_AUTH__MODE", "keys"), ("DARKROOM_AUTH__KEY_HASHES", "open sesame")]);
+        assert!(!message.contains("sesame"), "{message}");
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let two = format!("{},{}", "ab".repeat(32), "cd".repeat(32));
+        let settings = load(&[("DARKROOM_AUTH__MODE", "keys"), ("DARKROOM_AUTH__KEY_HASHES", &two)]).unwrap();
+        assert_eq!(settings.auth.key_hashes.len(), 2);
+    }
+
+    #[test]
+    fn every_refusal_names_the_key() {
+        let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[("DARKROOM_HTTP__LISTNE", "x")], "http.listne"),
+            (&[("DARKROOM_HTTP_LISTEN", "127.0.0.1:1")], "DARKROOM_HTTP__LISTEN"),
+            (&[("DARKROOM_HTTP__LISTEN", "nonsense")], "http.listen"),
+            (&[("DARKROOM_HTTP__LISTEN", "0.0.0.0:80")], "http.listen"),
+            (&[("DARKROOM_AUTH__MODE", "keys")], "auth.key_hashes"),
+            (&[("DARKROOM_AUTH__KEY_HASHES", &"ab".repeat(32))], "auth.mode"),
+            (&[("DARKROOM_AUTH__MODE", "keys"), ("DARKROOM_AUTH__KEY_HASHES", "secret")], "auth.key_hashes"),
+            (&[("DARKROOM_WORKER__RENEW_SECONDS", "40")], "worker.lease_seconds"),
+            (&[("DARKROOM_WORKER__LEASE_SECONDS", "-1")], "worker.lease_seconds"),
+            (&[("DARKROOM_WORKER__CONCURRENCY", "many")], "worker.concurrency"),
+            (&[("DARKROOM_FILES__SWEEP_AFTER_SECONDS", "60")], "files.sweep_after_seconds"),
+            (&[("DARKROOM_AMQP__URL", "http://x")], "amqp.url"),
+            (&[("DARKROOM_AMQP__PREFIX", "a b")], "amqp.prefix"),
+            (&[("DARKROOM_CAPTIONER__PROVIDER", "magic")], "captioner.provider"),
+            (&[("DARKROOM_CAPTIONER__URL", "http://localhost:11434/v1")], "captioner.url"),
+            (&[("DARKROOM_LIMITS__MAX_PIXELS", "0")], "limits.max_pixels"),
+        ];
+        for (variables, key) in cases {
+            let message = refusal(variables);
+            assert!(message.contains(key), "{variables:?} gave {message:?}, which does not name {key}");
+        }
+    }
+
+    #[test]
+    fn a_file_overrides_defaults_and_its_unknown_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("darkroom.toml");
+        std::fs::write(&path, "[limits]\nmax_pixels = 7\n").unwrap();
+        assert_eq!(Settings::load(Some(&path), []).unwrap().limits.max_pixels, 7);
+        std::fs::write(&path, "[limits]\nmax_pixel = 7\n").unwrap();
+        let message = Settings::load(Some(&path), []).unwrap_err().to_string();
+        assert!(message.contains("limits.max_pixel"), "{message}");
+        assert!(Settings::load(Some(&folder.path().join("absent.toml")), []).is_err());
+    }
+}

@@ -1,0 +1,46 @@
+//! What an operator may choose.
+//!
+//! `default.toml` (compiled in) < a file < the environment. It names every key that exists, so a key it does not name is
+//! refused, and so are settings that contradict each other.
+
+mod load;
+mod sections;
+
+pub use load::SettingsError;
+pub use sections::{
+    Amqp, Auth, AuthMode, Captioner, CaptionerProvider, Database, Embedded, Files, Http, KeyHash, Limits,
+    Log, LogFormat, NoKeyHash, Relay, Worker,
+};
+
+use serde::Deserialize;
+
+/// All settings, complete and coherent: the only way to one is [`Settings::load`].
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The API server.
+    pub http: Http,
+    /// Who may call it.
+    pub auth: Auth,
+    /// What is accepted.
+    pub limits: Limits,
+    /// Postgres.
+    pub database: Database,
+    /// RabbitMQ.
+    pub amqp: Amqp,
+    /// The volume.
+    pub files: Files,
+    /// The private Postgres of standalone.
+    pub embedded: Embedded,
+    /// The consumers.
+    pub worker: Worker,
+    /// Due jobs on their way to the broker.
+    pub relay: Relay,
+    /// Captions.
+    pub captioner: Captioner,
+    /// Logs.
+    pub log: Log,
+}
+
+/// The defaults, with a comment for each key, as `darkroom --print-settings` shows them.
+pub const DEFAULTS: &str = include_str!("default.toml");

@@ -1,0 +1,106 @@
+//! What can go wrong with the database, told apart by SQLSTATE and never by text.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+/// A failed read or write.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Postgres cannot be reached, is shutting down, has no connection left, or took too long. It may pass. A write may
+    /// or may not have happened.
+    #[error("postgres is away while {doing}")]
+    Unavailable {
+        /// What was being done.
+        doing: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Postgres refused the statement: it did not happen, and repeating it would not help.
+    #[error("postgres refused {doing}")]
+    Refused {
+        /// What was being done.
+        doing: &'static str,
+        /// Why, with table, column and constraint.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// A row holds what this program could not have written.
+    #[error("{table}.{column} of row {row} cannot be understood")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's id.
+        row: i64,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The migrations cannot be applied.
+    #[error("the migrations cannot be applied")]
+    Migration(#[source] refinery::Error),
+    /// The URL cannot be understood. Its text is not repeated, since it holds a password.
+    #[error("database.url cannot be understood")]
+    Url(#[source] tokio_postgres::Error),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+/// What the driver says, or that nothing was said in time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Driver(#[from] tokio_postgres::Error),
+    #[error("no answer in time")]
+    Silent(#[from] tokio::time::error::Elapsed),
+}
+
+/// Names what was being done when a driver's error arose.
+pub(super) trait Doing<T> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Doing<T> for Result<T, Fault> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError> {
+        self.map_err(|fault| match fault {
+            Fault::Driver(source) if !may_pass(&source) => StoreError::Refused { doing, source },
+            passing => StoreError::Unavailable { doing, source: Box::new(passing) },
+        })
+    }
+}
+
+impl<T> Doing<T> for Result<T, PoolError> {
+    fn doing(self, doing: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Unavailable { doing, source: Box::new(source) })
+    }
+}
+
+/// Appendix A of the PostgreSQL manual: by class where a whole class is about the server's state.
+fn may_pass(error: &tokio_postgres::Error) -> bool {
+    let Some(state) = error.code() else {
+        // No answer from the server: the connection is gone.
+        return error.is_closed() || error.as_db_error().is_none();
+    };
+    let class = state.code().get(..2).unwrap_or_default();
+    // 08 connection, 40 rolled back (deadlock, serialization), 53 out of resources, 58 system error.
+    matches!(class, "08" | "40" | "53" | "58")
+        || [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::QUERY_CANCELED,
+            SqlState::LOCK_NOT_AVAILABLE,
+            // After a failover, until the connection reaches the new primary.
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ]
+        .contains(state)
+}

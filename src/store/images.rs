@@ -1,0 +1,249 @@
+//! Reading images, deleting them, and asking for them again.
+
+use super::error::Doing;
+use super::record::{DETAILS, SUMMARY, details, summary};
+use super::{
+    ImageRecord, ImageSummary, Store, StoreError, Value, answered, execute, parsed, query, query_one,
+    query_opt,
+};
+use crate::domain::{FileKey, ImageId, ImageStatus, Sha256, ThumbnailSize};
+use std::collections::BTreeSet;
+
+/// Which images a list shows; all conditions together.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Only this status.
+    pub status: Option<ImageStatus>,
+    /// Only names that contain this text, in any case.
+    pub name_contains: Option<String>,
+    /// Only these bytes.
+    pub sha256: Option<Sha256>,
+    /// Only images uploaded before this one.
+    pub before: Option<ImageId>,
+}
+
+/// A part of a list, newest first.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The images.
+    pub images: Vec<ImageSummary>,
+    /// Where the next part begins, if there is one: the `before` of its filter.
+    pub next: Option<ImageId>,
+}
+
+/// A file as it is served.
+#[derive(Debug, Clone)]
+pub struct StoredFile {
+    /// Where it is.
+    pub key: FileKey,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// The client's name for the image.
+    pub original_name: String,
+}
+
+/// The files of an image that is gone.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Deleted {
+    /// To be removed.
+    pub files: Vec<FileKey>,
+}
+
+/// What became of a wish to process an image again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Retried {
+    /// A job is queued; this is the image's original name.
+    Queued(String),
+    /// Neither the image nor its caption has failed.
+    NothingFailed(ImageStatus),
+    /// There is no such image.
+    NoSuchImage,
+}
+
+impl Store {
+    /// One image with all its details.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn image(&self, id: ImageId) -> Result<Option<ImageRecord>, StoreError> {
+        let doing = "reading an image";
+        let client = self.client(doing).await?;
+        let sql = format!("select {SUMMARY}, {DETAILS} from images i where i.id = $1");
+        query_opt(&client, &sql, &[&id.get()]).await.doing(doing)?.as_ref().map(details).transpose()
+    }
+
+    /// Up to `limit` images, newest first.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn images(&self, filter: &ListFilter, limit: u32) -> Result<Page, StoreError> {
+        let doing = "listing images";
+        let client = self.client(doing).await?;
+        let digest = filter.sha256.as_ref().map(|digest| digest.as_bytes().as_slice());
+        let pattern = filter.name_contains.as_deref().map(containing);
+        let status = filter.status.map(ImageStatus::as_str);
+        let before = filter.before.map_or(i64::MAX, ImageId::get);
+        let one_more = i64::from(limit) + 1;
+        // Only the conditions that are asked for, so that each combination has a plan of its own.
+        let mut values: Vec<Value<'_>> = vec![&one_more, &before];
+        let mut sql = format!("select {SUMMARY} from images i where i.id < $2");
+        let mut and = |condition: &str, value| {
+            values.push(value);
+            sql.push_str(&format!(" and {condition} ${}", values.len()));
+        };
+        if let Some(status) = &status {
+            and("i.status =", status);
+        }
+        if let Some(digest) = &digest {
+            and("i.sha256 =", digest);
+        }
+        if let Some(pattern) = &pattern {
+            and("i.original_name ilike", pattern);
+        }
+        sql.push_str(" order by i.id desc limit $1");
+        let rows = query(&client, &sql, &values).await.doing(doing)?;
+        let mut images = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
+        let more = images.len() > limit as usize;
+        images.truncate(limit as usize);
+        let next = if more { images.last().map(|image| image.id) } else { None };
+        Ok(Page { images, next })
+    }
+
+    /// Where the original of an image is.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn original(&self, id: ImageId) -> Result<Option<StoredFile>, StoreError> {
+        let doing = "looking for an original";
+        let client = self.client(doing).await?;
+        let sql = "select original_key, original_name, format from images where id = $1";
+        let row = query_opt(&client, sql, &[&id.get()]).await.doing(doing)?;
+        row.map(|row| {
+            let format: crate::domain::ImageFormat = parsed(&row, "images", "format", id.get())?;
+            Ok(StoredFile {
+                key: parsed(&row, "images", "original_key", id.get())?,
+                media_type: format.media_type(),
+                original_name: row.get("original_name"),
+            })
+        })
+        .transpose()
+    }
+
+    /// Where a thumbnail is: `Ok(Err(status))` if the image exists and has none, `Ok(Ok(None))` if there is no such image.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn thumbnail(
+        &self,
+        id: ImageId,
+        size: ThumbnailSize,
+    ) -> Result<Result<Option<StoredFile>, ImageStatus>, StoreError> {
+        let doing = "looking for a thumbnail";
+        let client = self.client(doing).await?;
+        let sql = "
+            select i.status, i.original_name, t.file_key, t.media_type
+            from images i left join thumbnails t on t.image_id = i.id and t.size = $2 where i.id = $1";
+        let Some(row) = query_opt(&client, sql, &[&id.get(), &size.as_str()]).await.doing(doing)? else {
+            return Ok(Ok(None));
+        };
+        if row.get::<_, Option<&str>>("file_key").is_none() {
+            return Ok(Err(parsed(&row, "images", "status", id.get())?));
+        }
+        let format: crate::domain::ThumbnailFormat = parsed(&row, "thumbnails", "media_type", id.get())?;
+        Ok(Ok(Some(StoredFile {
+            key: parsed(&row, "thumbnails", "file_key", id.get())?,
+            media_type: format.media_type(),
+            original_name: row.get("original_name"),
+        })))
+    }
+
+    /// Deletes an image with all its rows; a worker that has it in hand will find its lease lost.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn delete_image(&self, id: ImageId) -> Result<Option<Deleted>, StoreError> {
+        let doing = "deleting an image";
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let lock = "select original_key as file_key from images where id = $1 for update";
+        let Some(original) = query_opt(&transaction, lock, &[&id.get()]).await.doing(doing)? else {
+            return Ok(None);
+        };
+        let sql = "select file_key from thumbnails where image_id = $1";
+        let mut rows = query(&transaction, sql, &[&id.get()]).await.doing(doing)?;
+        rows.push(original);
+        let files = rows
+            .iter()
+            .map(|row| parsed(row, "thumbnails", "file_key", id.get()))
+            .collect::<Result<_, _>>()?;
+        let sql = "delete from images where id = $1";
+        execute(&transaction, sql, &[&id.get()]).await.doing(doing)?;
+        query(&transaction, "select pg_notify('darkroom_images', $1)", &[&id.to_string()])
+            .await
+            .doing(doing)?;
+        answered(transaction.commit()).await.doing(doing)?;
+        Ok(Some(Deleted { files }))
+    }
+
+    /// Queues a new job for what has failed: the whole image, or its caption alone.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn retry_image(&self, id: ImageId) -> Result<Retried, StoreError> {
+        let doing = "retrying an image";
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let sql = "
+            select status, original_name, (select state from jobs where image_id = images.id and kind = 'caption'
+                            order by id desc limit 1) as caption_job
+            from images where id = $1 for update";
+        let Some(row) = query_opt(&transaction, sql, &[&id.get()]).await.doing(doing)? else {
+            return Ok(Retried::NoSuchImage);
+        };
+        let status: ImageStatus = parsed(&row, "images", "status", id.get())?;
+        let kind = match (status, row.get("caption_job")) {
+            (ImageStatus::Failed, _) => "image",
+            (ImageStatus::Success, Some("failed")) => "caption",
+            _ => return Ok(Retried::NothingFailed(status)),
+        };
+        let sql = "
+            with reopened as (
+                update images set status = 'processing', completed_at = null, error_code = null, error = null
+                where id = $1 returning id
+            ), job as (insert into jobs (image_id, kind) select id, $2 from reopened)
+            select pg_notify('darkroom_jobs', ''), pg_notify('darkroom_images', id::text) from reopened";
+        query_one(&transaction, sql, &[&id.get(), &kind]).await.doing(doing)?;
+        answered(transaction.commit()).await.doing(doing)?;
+        Ok(Retried::Queued(row.get("original_name")))
+    }
+
+    /// Which of these files a row names; the others belong to nobody.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn named_files(&self, keys: &[FileKey]) -> Result<BTreeSet<FileKey>, StoreError> {
+        let doing = "looking for the rows of files";
+        let client = self.client(doing).await?;
+        let texts: Vec<&str> = keys.iter().map(FileKey::as_str).collect();
+        let sql = "
+            select original_key as file_key from images where original_key = any($1)
+            union all select file_key from thumbnails where file_key = any($1)";
+        let rows = query(&client, sql, &[&texts]).await.doing(doing)?;
+        rows.iter().map(|row| parsed(row, "files", "file_key", 0)).collect()
+    }
+}
+
+/// A pattern of `like` that matches any text with `part` in it, whatever `part` holds.
+fn containing(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in part.chars().filter(|c| *c != '\0') {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

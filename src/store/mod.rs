@@ -1,0 +1,143 @@
+//! The only SQL. Postgres decides: what is not in a row has not happened.
+//!
+//! Every transaction that touches an image and its jobs locks the image first and the job second, so that none can wait
+//! in a circle. `now()` of Postgres is the only wall clock.
+
+mod announcements;
+mod error;
+mod finish;
+mod images;
+mod installation;
+mod jobs;
+mod migrate;
+mod notices;
+mod reaper;
+mod record;
+mod stats;
+mod uploads;
+
+pub use announcements::{AnnouncementLease, DueJob};
+pub use error::StoreError;
+pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
+pub use images::{Deleted, ListFilter, Page, Retried, StoredFile};
+pub use jobs::{Claim, Lease, Work};
+pub use notices::{Notice, Notices, Subscription};
+pub use record::{ImageRecord, ImageSummary, StageRecord};
+pub use stats::{StageStats, Stats};
+pub use uploads::{NewImage, Recorded};
+
+use crate::settings::Database;
+use deadpool_postgres::{
+    GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+};
+use error::{Doing, Fault};
+use secrecy::{ExposeSecret, SecretString};
+use std::future::Future;
+use std::time::Duration;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{NoTls, Row};
+
+/// The longest that one statement may take, on either side of the wire.
+const STATEMENT: Duration = Duration::from_secs(8);
+
+/// A value bound to a statement.
+type Value<'a> = &'a (dyn ToSql + Sync);
+
+/// A bounded pool of connections.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    connection: tokio_postgres::Config,
+}
+
+impl Store {
+    /// Prepares a pool for the database at `url`; connects only when something is asked.
+    ///
+    /// # Errors
+    /// If the URL cannot be understood.
+    pub fn new(url: &SecretString, settings: &Database) -> Result<Self, StoreError> {
+        let connection = connection(url, settings.wait)?;
+        let manager = Manager::from_config(
+            connection.clone(),
+            NoTls,
+            // Asked for a sign of life before it is lent again, so that nobody waits behind a statement that was given up.
+            ManagerConfig { recycling_method: RecyclingMethod::Verified },
+        );
+        let wait = Some(settings.wait);
+        let pool = Pool::builder(manager)
+            .max_size(settings.max_connections)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts { wait, create: wait, recycle: wait })
+            .build()
+            .map_err(|source| StoreError::Unavailable {
+                doing: "preparing the pool",
+                source: Box::new(source),
+            })?;
+        Ok(Self { pool, connection })
+    }
+
+    /// Asks Postgres for a sign of life.
+    ///
+    /// # Errors
+    /// If it is away.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let client = self.client("checking the connection").await?;
+        answered(client.simple_query("select 1")).await.doing("checking the connection").map(drop)
+    }
+
+    async fn client(&self, doing: &'static str) -> Result<Object, StoreError> {
+        self.pool.get().await.doing(doing)
+    }
+}
+
+/// A silent server is noticed by the kernel within `wait`, and a statement that waits for a lock ends.
+fn connection(url: &SecretString, wait: Duration) -> Result<tokio_postgres::Config, StoreError> {
+    let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(StoreError::Url)?;
+    let limits = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
+    let options = config.get_options().map_or_else(|| limits.to_owned(), |own| format!("{limits} {own}"));
+    config
+        .options(options)
+        .application_name("darkroom")
+        .connect_timeout(wait)
+        .tcp_user_timeout(wait * 2)
+        .keepalives_idle(wait * 2)
+        .keepalives_interval(wait);
+    Ok(config)
+}
+
+/// A server that is there and says nothing (frozen, or its disk is) must not hold anybody for ever. The connection is not
+/// lent again before it has answered.
+async fn answered<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
+    Ok(tokio::time::timeout(STATEMENT, asked).await??)
+}
+
+async fn query(client: &impl GenericClient, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
+    answered(async { client.query(&client.prepare_cached(sql).await?, values).await }).await
+}
+
+async fn query_opt(
+    client: &impl GenericClient,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<Option<Row>, Fault> {
+    answered(async { client.query_opt(&client.prepare_cached(sql).await?, values).await }).await
+}
+
+async fn query_one(client: &impl GenericClient, sql: &str, values: &[Value<'_>]) -> Result<Row, Fault> {
+    answered(async { client.query_one(&client.prepare_cached(sql).await?, values).await }).await
+}
+
+/// How many rows were hit.
+async fn execute(client: &impl GenericClient, sql: &str, values: &[Value<'_>]) -> Result<u64, Fault> {
+    answered(async { client.execute(&client.prepare_cached(sql).await?, values).await }).await
+}
+
+/// Reads a column whose text this program wrote itself.
+fn parsed<T>(row: &Row, table: &'static str, column: &'static str, id: i64) -> Result<T, StoreError>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let unreadable = |source| StoreError::Unreadable { table, column, row: id, source };
+    let text: &str = row.try_get(column).map_err(|e| unreadable(Box::new(e)))?;
+    text.parse().map_err(|e| unreadable(Box::new(e)))
+}

@@ -1,0 +1,124 @@
+//! What Postgres tells those who wait: a notification arrives when, and only if, its transaction commits.
+
+use super::{Store, StoreError};
+use crate::domain::{Backoff, ImageId};
+use futures_util::{StreamExt, stream};
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_util::sync::CancellationToken;
+
+/// Something changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// A job may be due.
+    JobDue,
+    /// This image changed.
+    ImageChanged(ImageId),
+    /// Notices may have been missed: look again.
+    Resumed,
+}
+
+/// A source of notices, fed by one connection that reconnects by itself. Wake-ups only: what happened is in the rows.
+#[derive(Clone)]
+pub struct Notices {
+    sender: broadcast::Sender<Notice>,
+}
+
+/// One reader of notices.
+pub struct Subscription {
+    receiver: broadcast::Receiver<Notice>,
+}
+
+impl Notices {
+    /// Starts to listen until `stop`.
+    #[must_use]
+    pub fn start(store: &Store, stop: CancellationToken) -> Self {
+        let (sender, _) = broadcast::channel(1024);
+        let notices = Self { sender };
+        let (this, store) = (notices.clone(), store.clone());
+        tokio::spawn(async move { stop.run_until_cancelled(this.listen_for_ever(&store)).await });
+        notices
+    }
+
+    /// Subscribe before looking at the rows, then nothing is missed in between.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription { receiver: self.sender.subscribe() }
+    }
+
+    async fn listen_for_ever(&self, store: &Store) {
+        let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut failures = 0;
+        loop {
+            match self.listen(store, &mut failures).await {
+                Ok(()) => tracing::warn!("the connection for notifications ended; connecting again"),
+                Err(error) if failures == 0 => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "no notifications; polling meanwhile"
+                    );
+                }
+                Err(_) => {}
+            }
+            failures += 1;
+            tokio::time::sleep(backoff.delay(failures, rand::random())).await;
+        }
+    }
+
+    async fn listen(&self, store: &Store, failures: &mut u32) -> Result<(), StoreError> {
+        let unavailable = |source| StoreError::Unavailable {
+            doing: "listening for notifications",
+            source: Box::new(source),
+        };
+        let (client, mut connection) = store.connection.connect(NoTls).await.map_err(unavailable)?;
+        let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+        // The statement is answered only while the connection is being polled, which is the loop below.
+        let listen = client.batch_execute("listen darkroom_jobs; listen darkroom_images");
+        tokio::pin!(listen);
+        let mut listening = false;
+        loop {
+            tokio::select! {
+                done = &mut listen, if !listening => {
+                    done.map_err(unavailable)?;
+                    (listening, *failures) = (true, 0);
+                    self.tell(Notice::Resumed);
+                }
+                message = messages.next() => match message {
+                    Some(Ok(AsyncMessage::Notification(note))) => match (note.channel(), note.payload().parse()) {
+                        ("darkroom_images", Ok(image)) => self.tell(Notice::ImageChanged(ImageId::new(image))),
+                        _ => self.tell(Notice::JobDue),
+                    },
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(unavailable(error)),
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        // An error only means that nobody is waiting at this moment.
+        self.sender.send(notice).ok();
+    }
+}
+
+impl Subscription {
+    /// The next notice. A reader that was too slow gets [`Notice::Resumed`] in place of what it missed.
+    pub async fn next(&mut self) -> Notice {
+        match self.receiver.recv().await {
+            Ok(notice) => notice,
+            Err(broadcast::error::RecvError::Lagged(_)) => Notice::Resumed,
+            // The sender lives in the task and in every `Notices`; without either nothing will ever come.
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+
+    /// Forgets what has gathered, to be called before looking at the rows.
+    pub fn drain(&mut self) {
+        while !matches!(
+            self.receiver.try_recv(),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed)
+        ) {}
+    }
+}

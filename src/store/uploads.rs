@@ -1,0 +1,127 @@
+//! An upload becomes a row and a job, or neither.
+
+use super::error::Doing;
+use super::{Store, StoreError, answered, execute, query_one, query_opt};
+use crate::domain::{FileKey, ImageFormat, ImageId, OriginalName, Sha256};
+use deadpool_postgres::Transaction;
+
+/// An upload whose file is durable and whose row is not there yet.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    /// The client's name for it.
+    pub original_name: OriginalName,
+    /// By content.
+    pub format: ImageFormat,
+    /// Of the bytes as uploaded.
+    pub sha256: Sha256,
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// Where the bytes are.
+    pub key: FileKey,
+    /// The client's `Idempotency-Key`, if it sent one.
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Recorded {
+    /// It is a new image, and its job is queued.
+    New(ImageId),
+    /// The same key came with the same bytes before: this is the image it stood for. Nothing was written.
+    Repeated(ImageId),
+    /// The same key came with other bytes before. Nothing was written.
+    Mismatch,
+}
+
+impl Store {
+    /// Writes the image and its job in one transaction, and wakes the relay.
+    ///
+    /// # Errors
+    /// If Postgres is away (then the row may or may not be there) or refuses.
+    pub async fn record_upload(&self, image: &NewImage) -> Result<Recorded, StoreError> {
+        let doing = "recording an upload";
+        let mut client = self.client(doing).await?;
+        loop {
+            let transaction = answered(client.transaction()).await.doing(doing)?;
+            if let Some(key) = &image.idempotency_key
+                && let Some(known) = recall(&transaction, key, image).await?
+            {
+                return Ok(known);
+            }
+            let id = insert(&transaction, image).await?;
+            if let Some(key) = &image.idempotency_key
+                && !claim_key(&transaction, key, id, image).await?
+            {
+                // A twin was recorded meanwhile. Ours gives way and looks again.
+                answered(transaction.rollback()).await.doing(doing)?;
+                continue;
+            }
+            answered(transaction.commit()).await.doing(doing)?;
+            return Ok(Recorded::New(id));
+        }
+    }
+
+    /// Forgets idempotency keys older than 24 hours.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn forget_idempotency_keys(&self) -> Result<u64, StoreError> {
+        let doing = "forgetting idempotency keys";
+        let client = self.client(doing).await?;
+        let sql = "delete from idempotency_keys where created_at < now() - interval '24 hours'";
+        execute(&client, sql, &[]).await.doing(doing)
+    }
+}
+
+async fn recall(
+    transaction: &Transaction<'_>,
+    key: &str,
+    image: &NewImage,
+) -> Result<Option<Recorded>, StoreError> {
+    let sql = "select image_id, sha256 from idempotency_keys where key = $1";
+    let row = query_opt(transaction, sql, &[&key]).await.doing("recalling an idempotency key")?;
+    Ok(row.map(|row| {
+        let same = row.get::<_, &[u8]>("sha256") == image.sha256.as_bytes().as_slice();
+        if same { Recorded::Repeated(ImageId::new(row.get("image_id"))) } else { Recorded::Mismatch }
+    }))
+}
+
+/// Whether the key is ours now. Waits for a twin that is being recorded at this moment.
+async fn claim_key(
+    transaction: &Transaction<'_>,
+    key: &str,
+    id: ImageId,
+    image: &NewImage,
+) -> Result<bool, StoreError> {
+    let sql =
+        "insert into idempotency_keys (key, image_id, sha256) values ($1, $2, $3) on conflict do nothing";
+    let digest = image.sha256.as_bytes().as_slice();
+    let taken = execute(transaction, sql, &[&key, &id.get(), &digest]).await;
+    Ok(taken.doing("claiming an idempotency key")? == 1)
+}
+
+async fn insert(transaction: &Transaction<'_>, image: &NewImage) -> Result<ImageId, StoreError> {
+    let sql = "
+        with image as (
+            insert into images (original_name, format, sha256, size_bytes, original_key)
+            values ($1, $2, $3, $4, $5) returning id
+        ), job as (
+            insert into jobs (image_id, kind) select id, 'image' from image
+        )
+        select id, pg_notify('darkroom_jobs', '') from image";
+    let row = query_one(
+        transaction,
+        sql,
+        &[
+            &image.original_name.as_str(),
+            &image.format.as_str(),
+            &image.sha256.as_bytes().as_slice(),
+            &i64::try_from(image.size_bytes).unwrap_or(i64::MAX),
+            &image.key.as_str(),
+        ],
+    )
+    .await
+    .doing("recording an upload")?;
+    Ok(ImageId::new(row.get("id")))
+}

@@ -1,0 +1,180 @@
+//! One attempt at a job: under a lease that is renewed, within a time limit, behind a panic boundary, with one ending.
+
+use super::{BACKOFF, Worker};
+use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict};
+use crate::files::FileError;
+use crate::store::{Claim, Ending, Finish, Lease, MadeImage, StoreError, Work};
+use std::future::Future;
+use std::time::{Duration, Instant};
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+
+/// What an attempt came to: its stages, and how it ended.
+pub(super) struct Outcome {
+    pub(super) runs: Vec<StageRun>,
+    pub(super) result: Result<Ending, Failure>,
+}
+
+impl Worker {
+    pub(super) async fn attempt(&self, Claim { lease, work }: Claim) {
+        let begun = Instant::now();
+        // Cancelled when nobody waits for the result any more: the lease was lost, the time is up, the process is ending.
+        let cancelled = CancellationToken::new();
+        let _guard = cancelled.clone().drop_guard();
+        let working = self.work(lease, work, &cancelled);
+        tokio::pin!(working);
+        let outcome = tokio::select! {
+            outcome = &mut working => outcome,
+            () = self.hold(lease) => {
+                // It ends soon, and the fence will refuse what it made.
+                cancelled.cancel();
+                working.await
+            }
+        };
+        self.settle(lease, outcome, begun).await;
+    }
+
+    async fn work(&self, lease: Lease, work: Work, cancelled: &CancellationToken) -> Outcome {
+        match work {
+            Work::Image { original } => self.image_job(lease, &original, cancelled).await,
+            Work::Caption { medium, format } => self.caption_job(&medium, format, cancelled).await,
+        }
+    }
+
+    /// Renews the lease for as long as it is polled; ends when the lease is lost.
+    ///
+    /// While Postgres is away nothing is known, and the work goes on: the fence decides in the end.
+    async fn hold(&self, lease: Lease) {
+        loop {
+            tokio::time::sleep(self.settings.renew).await;
+            match self.store.renew(lease, self.settings.lease).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a lease could not be renewed")
+                }
+            }
+        }
+    }
+
+    /// Records how the attempt ended, for as long as Postgres needs to come back, within two leases.
+    async fn settle(&self, lease: Lease, Outcome { runs, result }: Outcome, begun: Instant) {
+        let Lease { image, job, attempt, kind, .. } = lease;
+        let max = self.settings.max_attempts;
+        let verdict =
+            |failure: &Failure| Verdict::of(failure, attempt, max, self.settings.backoff(), rand::random());
+        let (ending, retry) = match result {
+            Ok(ending) => (ending, None),
+            Err(failure) => match verdict(&failure) {
+                Verdict::GiveUp => (Ending::Failed(failure), None),
+                Verdict::RetryAfter(wait) => (Ending::Failed(failure), Some(wait)),
+            },
+        };
+        let recorded = self.persist(|| async {
+            match retry {
+                Some(wait) => self.store.retry_later(lease, wait, &runs).await,
+                None => self.store.end_job(lease, &ending, &runs).await,
+            }
+        });
+        let finish = match recorded.await {
+            Ok(finish) => finish,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%image, %job, %attempt, %kind, error, "cannot be recorded; tried again when the lease ends");
+                return;
+            }
+        };
+        let ms = begun.elapsed().as_millis();
+        match (&finish, &ending, retry) {
+            (Finish::LeaseLost, ..) => {
+                tracing::warn!(%image, %job, %attempt, %kind, "the lease was lost; discarded")
+            }
+            (_, Ending::Failed(failure), Some(wait)) => {
+                tracing::warn!(%image, %job, %attempt, %kind, %failure, ?wait, "failed; tried again later");
+            }
+            (_, Ending::Failed(failure), None) => {
+                tracing::warn!(%image, %job, %attempt, %kind, %failure, "failed for good")
+            }
+            _ => tracing::info!(%image, %job, %attempt, %kind, ms, "done"),
+        }
+        self.discard(finish, &ending).await;
+    }
+
+    /// Repeats a write that ends an attempt; it is fenced, so it takes effect once however often it is tried.
+    async fn persist<F>(&self, write: impl Fn() -> F) -> Result<Finish, StoreError>
+    where
+        F: Future<Output = Result<Finish, StoreError>>,
+    {
+        let (begun, mut failures) = (Instant::now(), 0);
+        loop {
+            match write().await {
+                Err(error) if error.is_transient() && begun.elapsed() < self.settings.lease * 2 => {
+                    failures += 1;
+                    tokio::time::sleep(BACKOFF.delay(failures, rand::random())).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Removes files that nothing names now; what cannot be removed is left to the sweep.
+    async fn discard(&self, finish: Finish, ending: &Ending) {
+        let keys = match (finish, ending) {
+            (Finish::Recorded { superseded }, _) => superseded,
+            (Finish::LeaseLost, Ending::Image(made)) => {
+                let MadeImage { thumbnails, .. } = made.as_ref();
+                thumbnails.iter().map(|thumbnail| thumbnail.key.clone()).collect()
+            }
+            (Finish::LeaseLost, _) => Vec::new(),
+        };
+        for key in keys {
+            if let Err(error) = self.files.remove(&key).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "left to the sweep");
+            }
+        }
+    }
+}
+
+/// A stage that went wrong, as it is stored.
+pub(super) fn failed_run(stage: Stage, begun: Instant, failure: &Failure) -> StageRun {
+    StageRun { stage, run: begun.elapsed(), failure: Some(failure.clone()) }
+}
+
+/// Ends `work` with a failure when its time is up.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        Err(Failure::permanent(
+            FailureCode::TimedOut,
+            format!("not done after {} seconds", limit.as_secs_f64()),
+        ))
+    })
+}
+
+/// The panic boundary: whatever a job does, the worker lives on.
+pub(super) fn panicked(error: JoinError) -> Failure {
+    let text = match error.try_into_panic() {
+        Ok(panic) => match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => format!("the job panicked: {text}"),
+            (_, Some(text)) => format!("the job panicked: {text}"),
+            _ => "the job panicked".to_owned(),
+        },
+        Err(error) => format!("the job was aborted: {error}"),
+    };
+    Failure::permanent(FailureCode::Panicked, text)
+}
+
+/// A volume that is away or full may be back in a moment; a file that is missing will not.
+pub(super) fn storage_failure(error: &FileError) -> Failure {
+    // The path is for the log alone.
+    tracing::warn!(error = error as &dyn std::error::Error, "the volume failed");
+    match error {
+        FileError::Missing { .. } => Failure::permanent(FailureCode::FileMissing, "a stored file is missing"),
+        FileError::Full { .. } => Failure::transient(FailureCode::StorageFull, "no room left on the volume"),
+        FileError::Unavailable { .. } | FileError::Foreign { .. } => {
+            Failure::transient(FailureCode::StorageUnavailable, "the volume could not be read or written")
+        }
+    }
+}

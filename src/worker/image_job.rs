@@ -1,0 +1,121 @@
+//! The image job: read, look, draw, keep.
+
+use super::Worker;
+use super::admission::Admitted;
+use super::attempt::{Outcome, failed_run, panicked, storage_failure, within};
+use crate::domain::{Failure, FailureCode, FileKey, Metadata, Stage, StageRun, ThumbnailSize};
+use crate::pipeline::{self, Thumbnail, Thumbnails};
+use crate::probe::{self, Header, ProbeError};
+use crate::store::{Ending, Lease, MadeImage, MadeThumbnail};
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// An original as the stages share it.
+struct Source {
+    bytes: Arc<Vec<u8>>,
+    header: Header,
+}
+
+impl Worker {
+    pub(super) async fn image_job(
+        &self,
+        lease: Lease,
+        original: &FileKey,
+        cancelled: &CancellationToken,
+    ) -> Outcome {
+        let mut runs = Vec::with_capacity(2);
+
+        let begun = Instant::now();
+        let (source, metadata) = match within(self.settings.image_limit, self.look(original)).await {
+            Ok(looked) => looked,
+            Err(failure) => {
+                runs.push(failed_run(Stage::Metadata, begun, &failure));
+                return Outcome { runs, result: Err(failure) };
+            }
+        };
+        runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
+
+        // Waiting for memory is not counted: neither as running time nor against the limit.
+        let weight = source.header.decode_cost_bytes() + source.bytes.len() as u64;
+        let admitted = self.memory.admit(weight).await;
+        let begun = Instant::now();
+        let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
+        let result = match within(self.settings.image_limit, drawing).await {
+            Ok(thumbnails) => {
+                runs.push(StageRun { stage: Stage::Thumbnails, run: begun.elapsed(), failure: None });
+                let wants_caption = self.captioner.is_some();
+                Ok(Ending::Image(Box::new(MadeImage { metadata, thumbnails, wants_caption })))
+            }
+            Err(failure) => {
+                runs.push(failed_run(Stage::Thumbnails, begun, &failure));
+                Err(failure)
+            }
+        };
+        Outcome { runs, result }
+    }
+
+    /// Reads the file, its header and its metadata.
+    async fn look(&self, original: &FileKey) -> Result<(Source, Metadata), Failure> {
+        // Less than the limit of the stage, so that a volume that hangs is told apart from a decoder that does.
+        let reading =
+            tokio::time::timeout(self.settings.image_limit / 2, self.files.read_whole(original)).await;
+        let bytes = reading
+            .map_err(|_| {
+                Failure::transient(FailureCode::StorageUnavailable, "the volume did not answer in time")
+            })?
+            .map_err(|error| storage_failure(&error))?;
+        let looking = tokio::task::spawn_blocking(move || {
+            let header = probe::probe(Cursor::new(bytes.as_slice())).map_err(|error| unreadable(&error))?;
+            let metadata = pipeline::read_metadata(&bytes, &header);
+            Ok((Source { bytes: Arc::new(bytes), header }, metadata))
+        });
+        looking.await.unwrap_or_else(|error| Err(panicked(error)))
+    }
+
+    /// Makes both thumbnails and keeps them under names of this attempt.
+    async fn draw(
+        &self,
+        lease: Lease,
+        original: &FileKey,
+        Source { bytes, header }: Source,
+        metadata: &Metadata,
+        admitted: Admitted,
+        cancelled: CancellationToken,
+    ) -> Result<[MadeThumbnail; 2], Failure> {
+        let limits = pipeline::Limits {
+            max_pixels: self.max_pixels,
+            memory_budget_bytes: self.settings.memory_budget_bytes,
+        };
+        let orientation = metadata.orientation;
+        let drawing = tokio::task::spawn_blocking(move || {
+            // Given back when the pixels are gone, even if nobody waited for them that long.
+            let _admitted = admitted;
+            pipeline::make_thumbnails(&bytes, &header, orientation, &limits, &|| cancelled.is_cancelled())
+        });
+        let Thumbnails { small, medium } = drawing.await.unwrap_or_else(|error| Err(panicked(error)))?;
+        let (small, medium) = tokio::join!(
+            self.keep(lease, original, ThumbnailSize::Small, small),
+            self.keep(lease, original, ThumbnailSize::Medium, medium),
+        );
+        Ok([small?, medium?])
+    }
+
+    async fn keep(
+        &self,
+        Lease { job, attempt, .. }: Lease,
+        original: &FileKey,
+        size: ThumbnailSize,
+        Thumbnail { bytes, width, height, format }: Thumbnail,
+    ) -> Result<MadeThumbnail, Failure> {
+        let key = original.thumbnail(job, attempt, size, format);
+        self.files.put(&key, &bytes).await.map_err(|error| storage_failure(&error))?;
+        Ok(MadeThumbnail { size, key, format, width, height, size_bytes: bytes.len() as u64 })
+    }
+}
+
+/// The header was read at upload, so a file that cannot be read now was changed on the volume.
+fn unreadable(error: &ProbeError) -> Failure {
+    Failure::permanent(FailureCode::Corrupt, format!("the header cannot be read: {error}"))
+}

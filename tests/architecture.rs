@@ -1,0 +1,398 @@
+//! Holds the code against the house: who may name what, where SQL and `unsafe` may be, how long a file may be.
+//!
+//! The sources are read word by word, as the compiler's lexer cuts them, so neither comments nor macros deceive. A
+//! path inside a text counts too, because attributes such as serde's take paths so. Tests beside the code (a module
+//! right after `#[cfg(test)]`) may name what they like. Not seen: a library's type that another room hands out.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test ends by panicking")]
+
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use toml::de::{DeString, DeTable};
+
+/// Room | the rooms it names | the libraries it names. `std` is free to all; everything else has to be granted here,
+/// and what is granted has to be used.
+const HOUSE: &str = "
+    domain    |                                           | thiserror time
+    settings  | domain                                    | config secrecy serde thiserror
+    telemetry | settings                                  | thiserror tracing_subscriber
+    store     | domain settings                           | everyday async deadpool_postgres refinery tokio_postgres
+    files     | domain settings                           | everyday async
+    queue     | domain settings                           | everyday async lapin
+    probe     | domain                                    | thiserror
+    pipeline  | domain probe                              | everyday codecs
+    captioner | domain settings                           | everyday base64 reqwest rustls
+    intake    | domain store files probe                  | everyday async sha2
+    relay     | domain settings store files queue         | everyday async
+    worker    | domain settings store files queue probe pipeline captioner | everyday async
+    http      | domain settings store files intake        | everyday async multer poem poem_openapi sha2 subtle
+    embedded  |                                           | everyday async rustix
+    app       | domain settings store files queue captioner relay worker http embedded | everyday async anyhow
+    main      | domain settings telemetry worker http app | everyday async anyhow clap
+";
+
+/// Libraries that [`HOUSE`] grants by the handful.
+const HANDFULS: [(&str, &str); 3] = [
+    ("everyday", "bytes rand secrecy serde serde_json thiserror time tracing"),
+    ("async", "futures_util tokio tokio_util"),
+    ("codecs", "exif fast_image_resize image jpeg_decoder jpeg_encoder moxcms png"),
+];
+
+/// The one room that speaks SQL, and what gives a statement away.
+const SQL_ROOM: &str = "store";
+const SQL: &str = "select|insert into|delete from|create table|alter table|drop table|for update|returning";
+
+/// The one file that may say `unsafe`.
+const UNSAFE_FILE: &str = "src/embedded/child.rs";
+
+/// Names that do not say what a file holds.
+const EMPTY_NAMES: [&str; 7] = ["utils", "util", "helpers", "helper", "manager", "common", "misc"];
+
+const MAX_LINES: usize = 400;
+
+const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn rooms_name_only_what_the_house_grants_them() {
+    let (house, libraries) = (house(), libraries());
+    let (mut wrong, mut used) = (BTreeSet::new(), BTreeSet::new());
+    for file in code() {
+        let (path, room) = (&file.path, file.room());
+        // Without a row, another test says so.
+        let Some(granted) = house.get(room) else { continue };
+        let own = format!("crate::{room}");
+        let counts = |name: &String| name.starts_with("crate::") && *name != own || libraries.contains(name);
+        for (line, name) in names(&file.words, &file.module()).into_iter().filter(|(_, name)| counts(name)) {
+            let grant = handful(&name).filter(|handful| granted.contains(*handful)).unwrap_or(&name);
+            if !granted.contains(grant) {
+                let advice = "Ask a room that it may name, or grant it in HOUSE and say why";
+                wrong.insert(format!("{path}:{line}: the room `{room}` may not name `{name}`. {advice}"));
+            }
+            used.insert(format!("{room} {grant}"));
+        }
+    }
+    for (room, granted) in &house {
+        for grant in granted.iter().filter(|grant| !used.contains(&format!("{room} {grant}"))) {
+            wrong.insert(format!("HOUSE grants `{grant}` to `{room}`, which does without: take it back"));
+        }
+    }
+    report(wrong);
+}
+
+#[test]
+fn every_dependency_has_a_room() {
+    let granted = BTreeSet::from_iter(house().into_values().flatten());
+    let has_none = |library: &String| !granted.contains(handful(library).unwrap_or(library));
+    report(libraries().into_iter().filter(has_none).map(|library| {
+        format!("Cargo.toml: no room may name `{library}`. Place it in HOUSE, or drop the dependency")
+    }));
+}
+
+#[test]
+fn the_rooms_are_those_of_the_house() {
+    let (house, files, mut wrong) = (house(), files("src"), Vec::new());
+    for row in house.keys().filter(|row| !files.iter().any(|file| file.room() == **row)) {
+        wrong.push(format!("HOUSE has a row for `{row}`, but src/ has no such room: remove the row"));
+    }
+    for file in files.iter().filter(|file| file.module().len() == 1) {
+        let (path, room) = (&file.path, file.room());
+        if !file.text.starts_with("//! ") {
+            wrong.push(format!("{path}:1: begin with a line `//! …` that says what the room is for"));
+        }
+        if room != "lib" && !house.contains_key(room) {
+            wrong.push(format!("{path}: the room `{room}` has no row in HOUSE. What may it name?"));
+        }
+        let other = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with("pub mod ");
+        if let Some((_, line)) = file.text.lines().zip(1..).find(|(line, _)| room == "lib" && other(line)) {
+            wrong.push(format!("{path}:{line}: this file only declares rooms: put the rest into one"));
+        }
+    }
+    report(wrong);
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    let mut wrong = Vec::new();
+    for file in code().iter().filter(|file| file.room() != SQL_ROOM) {
+        for (_, line) in file.words.iter().filter(|(word, _)| is_sql(word)) {
+            wrong.push(format!("{}:{line}: this is SQL: have a function of `{SQL_ROOM}` do it", file.path));
+        }
+    }
+    report(wrong);
+}
+
+#[test]
+fn files_are_short_well_named_and_safe() {
+    let mut wrong = Vec::new();
+    for file in ["src", "tests", "benches"].into_iter().flat_map(files) {
+        let (path, lines) = (&file.path, file.text.lines().count());
+        if lines > MAX_LINES {
+            wrong.push(format!("{path}: {lines} lines, {MAX_LINES} are allowed: split it by what it does"));
+        }
+        if let Some(name) = path.trim_end_matches(".rs").split('/').find(|name| EMPTY_NAMES.contains(name)) {
+            wrong.push(format!("{path}: `{name}` says nothing: name it after what it holds"));
+        }
+        for (_, line) in file.words.iter().filter(|(word, _)| word == "unsafe" && path != UNSAFE_FILE) {
+            wrong.push(format!("{path}:{line}: `unsafe` is for {UNSAFE_FILE} alone: use a safe function"));
+        }
+    }
+    report(wrong);
+}
+
+/// Fails if anything is wrong, and says all of it.
+fn report(wrong: impl IntoIterator<Item = String>) {
+    let wrong = Vec::from_iter(wrong);
+    assert!(wrong.is_empty(), "\n{}\n(the rules and HOUSE are in tests/architecture.rs)\n", wrong.join("\n"));
+}
+
+/// [`HOUSE`]: for each room the names it is granted, as [`names`] spells them.
+fn house() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let row = |row: &'static str| {
+        let cells = Vec::from_iter(row.split('|').map(str::trim));
+        let [room, rooms, libraries] = cells[..] else { panic!("a row of HOUSE has three cells: {row}") };
+        let rooms = rooms.split_whitespace().map(|room| format!("crate::{room}"));
+        (room, rooms.chain(libraries.split_whitespace().map(str::to_owned)).collect())
+    };
+    HOUSE.trim().lines().map(row).collect()
+}
+
+/// Which of the [`HANDFULS`] holds a library.
+fn handful(library: &str) -> Option<&'static str> {
+    let holds = |libraries: &str| libraries.split(' ').any(|name| name == library);
+    HANDFULS.iter().find(|(_, libraries)| holds(libraries)).map(|(handful, _)| *handful)
+}
+
+/// What Cargo.toml lets the code name, spelled as in code.
+fn libraries() -> BTreeSet<String> {
+    let manifest = fs::read_to_string(Path::new(PROJECT).join("Cargo.toml")).unwrap();
+    dependencies(DeTable::parse(&manifest).unwrap().get_ref())
+}
+
+fn dependencies(manifest: &DeTable<'_>) -> BTreeSet<String> {
+    let tables =
+        manifest.iter().filter_map(|(key, value)| Some((key.get_ref(), value.get_ref().as_table()?)));
+    // Only kamadak-exif has another name in code.
+    let spelled = |package: &str| package.trim_start_matches("kamadak-").replace('-', "_");
+    let in_table = |(key, table): (&DeString<'_>, &DeTable<'_>)| match &**key {
+        "dependencies" => table.keys().map(|package| spelled(package.get_ref())).collect(),
+        _ => dependencies(table),
+    };
+    tables.flat_map(in_table).collect()
+}
+
+/// A file of Rust.
+struct File {
+    /// From the project's folder, with slashes.
+    path: String,
+    text: String,
+    words: Vec<Word>,
+}
+
+impl File {
+    /// The modules that lead here from the crate's root: `src/store/mod.rs` is `["store"]`.
+    fn module(&self) -> Vec<&str> {
+        let path = self.path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+        path.split('/').collect()
+    }
+
+    fn room(&self) -> &str {
+        self.module()[0]
+    }
+}
+
+/// The files in a folder and below.
+fn files(folder: &str) -> Vec<File> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(Path::new(PROJECT).join(folder)).unwrap().map(Result::unwrap) {
+        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        if entry.path().is_dir() {
+            found.extend(files(&path));
+        } else if path.ends_with(".rs") {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let tokens = text.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
+            found.push(File { path, text, words: words(tokens) });
+        }
+    }
+    found
+}
+
+/// The files of the rooms, without documentation and tests.
+fn code() -> Vec<File> {
+    let (mut files, mut tests) = (files("src"), Vec::new());
+    for file in &mut files {
+        let (kept, modules) = without_tests(&file.words);
+        tests.extend(modules.into_iter().map(|name| format!("{}/{name}/", file.module().join("/"))));
+        file.words = kept;
+    }
+    let is_test = |file: &File| tests.iter().any(|test| (file.module().join("/") + "/").starts_with(test));
+    files.retain(|file| file.room() != "lib" && !is_test(file));
+    files
+}
+
+/// A word, sign, bracket or literal of Rust, and its line. `::` is one sign.
+type Word = (String, usize);
+
+fn words(tokens: TokenStream) -> Vec<Word> {
+    let (mut words, mut half) = (Vec::new(), false);
+    for tree in tokens {
+        let line = tree.span().start().line;
+        let text = match &tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace | Delimiter::None => ("{", "}"),
+                };
+                words.push((open.to_owned(), line));
+                words.extend(self::words(group.stream()));
+                close.to_owned()
+            }
+            TokenTree::Punct(sign) if half && sign.as_char() == ':' => {
+                words.pop();
+                "::".to_owned()
+            }
+            TokenTree::Ident(name) => name.to_string().trim_start_matches("r#").to_owned(),
+            other => other.to_string(),
+        };
+        half = text == ":" && matches!(&tree, TokenTree::Punct(sign) if sign.spacing() == Spacing::Joint);
+        words.push((text, line));
+    }
+    words
+}
+
+/// Leaves out documentation and test modules, and gives the names of these modules too.
+fn without_tests(words: &[Word]) -> (Vec<Word>, Vec<String>) {
+    let texts = Vec::from_iter(words.iter().map(|(word, _)| word.as_str()));
+    let (mut kept, mut modules, mut at) = (Vec::new(), Vec::new(), 0);
+    while at < texts.len() {
+        match texts[at..] {
+            ["#", "[", "doc", "=", ..] => at += 6,
+            ["#", "!", "[", "doc", "=", ..] => at += 7,
+            ["#", "[", "cfg", "(", "test", ")", "]", "mod", name, ref body @ ..] => {
+                modules.push(name.to_owned());
+                let mut open = 0;
+                let end = body.iter().position(|text| {
+                    open += i32::from(*text == "{") - i32::from(*text == "}");
+                    open == 0 && ["}", ";"].contains(text)
+                });
+                at += 10 + end.unwrap();
+            }
+            _ => {
+                kept.push(words[at].clone());
+                at += 1;
+            }
+        }
+    }
+    (kept, modules)
+}
+
+/// What the words of a module name, with the lines: `crate::store` for a child of the crate's root, whichever way
+/// it is reached; of any other path the first name, which may be a library's.
+fn names(words: &[Word], module: &[&str]) -> Vec<(usize, String)> {
+    let texts = Vec::from_iter(words.iter().map(|(word, _)| word.as_str()));
+    let (scope, mut found, mut at) = (scope(&texts), Vec::new(), 0);
+    while at < texts.len() {
+        let mut paths = Vec::new();
+        let mut read = |at| read_path(&texts, at, &[], &mut paths);
+        let next = match texts[at..] {
+            ["use", ..] | ["extern", "crate", ..] => read(at + 1),
+            ["::", _, "::", ..] => read(at),
+            [name, "::", next, ..] if name.starts_with(char::is_alphabetic) && next != "<" => read(at),
+            _ => at + 1,
+        };
+        found.extend(names_inside(texts[at], module).map(|name| (words[at].1, name)));
+        for (path, end) in paths {
+            found.extend(first_name(&path, module, &scope).map(|name| (words[end].1, name)));
+        }
+        at = next;
+    }
+    found
+}
+
+/// What a text names, if the word is a literal text and its content can be cut into words.
+fn names_inside(word: &str, module: &[&str]) -> impl Iterator<Item = String> + use<> {
+    let content = word.split_once('"').map_or("", |(_, content)| content.trim_end_matches(['"', '#']));
+    let content = content.parse().map(words).unwrap_or_default();
+    names(&content, module).into_iter().map(|(_, name)| name)
+}
+
+/// What `mod` and `use` bring into scope, with the first name of where it comes from. What is renamed, or brought into
+/// a function or an inner module only, is left out: there the test would rather complain once too often.
+fn scope<'a>(texts: &[&'a str]) -> BTreeMap<&'a str, &'a str> {
+    let (mut scope, mut paths, mut open) = (BTreeMap::new(), Vec::new(), 0);
+    for at in 0..texts.len() {
+        match texts[at..] {
+            ["{", ..] => open += 1,
+            ["}", ..] => open -= 1,
+            ["mod", name, ..] if open == 0 => scope.extend([(name, "self")]),
+            ["use", ..] if open == 0 => _ = read_path(texts, at + 1, &[], &mut paths),
+            _ => {}
+        }
+    }
+    for (path, _) in paths.iter().filter(|(_, end)| texts.get(end + 1) != Some(&"as")) {
+        scope.extend(path.iter().rfind(|name| **name != "self").map(|name| (*name, path[0])));
+    }
+    scope
+}
+
+/// The names of a path, the first of which is empty if it starts with `::`; and which word it ends with.
+type Names<'a> = (Vec<&'a str>, usize);
+
+/// Reads the path, or the branches of the `use` tree, that starts at a word; gives the place after it.
+fn read_path<'a>(texts: &[&'a str], mut at: usize, prefix: &[&'a str], found: &mut Vec<Names<'a>>) -> usize {
+    let mut path = prefix.to_vec();
+    loop {
+        match texts[at..] {
+            ["::", ..] => {
+                path.push("");
+                at += 1;
+            }
+            [name, "::", ..] => {
+                path.push(name);
+                at += 2;
+            }
+            ["{", ..] => {
+                at += 1;
+                while texts[at] != "}" {
+                    at = match texts[at] {
+                        "," => at + 1,
+                        "as" => at + 2,
+                        _ => read_path(texts, at, &path, found),
+                    };
+                }
+                return at + 1;
+            }
+            [name, ..] => {
+                path.push(name);
+                found.push((path, at));
+                return at + 1;
+            }
+            [] => return at,
+        }
+    }
+}
+
+/// What a path starts with, unless that is in its own module or was looked at where it came in.
+fn first_name(path: &[&str], module: &[&str], scope: &BTreeMap<&str, &str>) -> Option<String> {
+    let steps = path.iter().take_while(|name| ["self", "super"].contains(name)).count();
+    let climbed = path[..steps].iter().filter(|step| **step == "super").count();
+    match *path {
+        ["crate" | "darkroom", ref rest @ ..] => Some(format!("crate::{}", rest.first().unwrap_or(&"self"))),
+        ["self" | "super", ..] if climbed < module.len() => None,
+        ["self" | "super", ..] => Some(format!("crate::{}", path.get(steps).unwrap_or(&"self"))),
+        ["", library, ..] => Some(library.to_owned()),
+        [first, ..] if scope.get(first).is_some_and(|origin| *origin != first) => None,
+        [first, ..] => Some(first.to_owned()),
+        [] => None,
+    }
+}
+
+fn is_sql(text: &str) -> bool {
+    let lower = text.replace("\\n", " ").to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let words = format!(" {} ", Vec::from_iter(words).join(" "));
+    let says = |phrase: &str| words.contains(&format!(" {phrase} "));
+    text.contains('"') && (SQL.split('|').any(says) || words.starts_with(" update ") && says("set"))
+}

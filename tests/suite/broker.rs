@@ -1,0 +1,115 @@
+//! Exchange and queues of its own for each test, by a prefix.
+
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+    QueueDeleteOptions, QueuePurgeOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+
+/// A prefix that nobody else uses; what was declared under it is deleted at the end.
+pub struct Broker {
+    pub url: String,
+    pub prefix: String,
+}
+
+impl Broker {
+    pub fn new() -> Self {
+        let url = std::env::var("DARKROOM_TEST_AMQP_URL")
+            .unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned());
+        Self { url, prefix: format!("darkroom-test-{:016x}", rand::random::<u64>()) }
+    }
+
+    /// Host and port of the server, for a proxy before it.
+    pub fn address(&self) -> String {
+        let uri: lapin::uri::AMQPUri = self.url.parse().unwrap();
+        format!("{}:{}", uri.authority.host, uri.authority.port)
+    }
+
+    /// The URL, by way of a proxy.
+    pub fn url_through(&self, proxy: std::net::SocketAddr) -> String {
+        self.url.replace(&self.address(), &proxy.to_string())
+    }
+
+    pub fn queue(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    /// Messages that are ready.
+    pub async fn ready(&self, name: &str) -> u32 {
+        let (_connection, channel) = open(&self.url).await;
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let queue =
+            channel.queue_declare(self.queue(name).into(), options, FieldTable::default()).await.unwrap();
+        queue.message_count()
+    }
+
+    pub async fn purge(&self, name: &str) {
+        let (_connection, channel) = open(&self.url).await;
+        channel.queue_purge(self.queue(name).into(), QueuePurgeOptions::default()).await.unwrap();
+    }
+
+    pub async fn delete_queue(&self, name: &str) {
+        let (_connection, channel) = open(&self.url).await;
+        channel.queue_delete(self.queue(name).into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    /// Sends a message as a stranger would.
+    pub async fn publish(&self, kind: &str, bodies: &[Vec<u8>]) {
+        let (_connection, channel) = open(&self.url).await;
+        // Confirmed, so that nothing is still under way when the channel closes.
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        for body in bodies {
+            let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+            let exchange = self.prefix.as_str().into();
+            channel
+                .basic_publish(exchange, kind.into(), options, body, properties)
+                .await
+                .unwrap()
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Takes one message out of a queue; the answer is its body and why it died, if it did.
+    pub async fn take(&self, name: &str) -> Option<(Vec<u8>, String)> {
+        let (_connection, channel) = open(&self.url).await;
+        let options = BasicGetOptions { no_ack: true };
+        let message = channel.basic_get(self.queue(name).into(), options).await.unwrap()?;
+        let headers = message.properties.headers().clone().unwrap_or_default();
+        let reason = match headers.inner().get("x-first-death-reason") {
+            Some(AMQPValue::LongString(reason)) => reason.to_string(),
+            other => format!("{other:?}"),
+        };
+        Some((message.delivery.data, reason))
+    }
+}
+
+async fn open(url: &str) -> (Connection, Channel) {
+    let connection =
+        Connection::connect(url, ConnectionProperties::default()).await.expect("RabbitMQ; see ./dev test");
+    let channel = connection.create_channel().await.unwrap();
+    (connection, channel)
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let url = self.url.clone();
+        let queues = ["image", "caption", "dead"].map(|name| self.queue(name));
+        let exchanges = [self.prefix.clone(), self.queue("dead")];
+        // Not within the runtime of the test, which may be ending.
+        let deleting = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (_connection, channel) = open(&url).await;
+                for queue in queues {
+                    channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+                }
+                for exchange in exchanges {
+                    channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await.unwrap();
+                }
+            });
+        });
+        deleting.join().unwrap();
+    }
+}

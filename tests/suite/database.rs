@@ -1,0 +1,79 @@
+//! A database of its own for each test.
+
+use tokio_postgres::{Client, NoTls, Row};
+
+/// An empty database; dropped with its last connection.
+pub struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    pub async fn create() -> Self {
+        let server = std::env::var("DARKROOM_TEST_DATABASE_URL")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let name = format!("darkroom_test_{:016x}", rand::random::<u64>());
+        connect(&server).await.batch_execute(&format!("create database {name}")).await.unwrap();
+        Self { server, name }
+    }
+
+    /// The URL of the server, with our name in place of its own.
+    pub fn url(&self) -> String {
+        let (before, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
+        let (base, _) = before.rsplit_once('/').unwrap();
+        if query.is_empty() {
+            format!("{base}/{}", self.name)
+        } else {
+            format!("{base}/{}?{query}", self.name)
+        }
+    }
+
+    /// Host and port of the server, for a proxy before it.
+    pub fn address(&self) -> String {
+        let config: tokio_postgres::Config = self.server.parse().unwrap();
+        let Some(tokio_postgres::config::Host::Tcp(host)) = config.get_hosts().first() else {
+            panic!("DARKROOM_TEST_DATABASE_URL must name a host")
+        };
+        format!("{host}:{}", config.get_ports().first().unwrap_or(&5432))
+    }
+
+    /// The URL, by way of a proxy.
+    pub fn url_through(&self, proxy: std::net::SocketAddr) -> String {
+        self.url().replace(&self.address(), &proxy.to_string())
+    }
+
+    pub async fn rows(&self, sql: &str) -> Vec<Row> {
+        connect(&self.url()).await.query(sql, &[]).await.unwrap()
+    }
+
+    /// The only value of the only row.
+    pub async fn number(&self, sql: &str) -> i64 {
+        self.rows(sql).await[0].get(0)
+    }
+
+    /// Ends every other connection to this database.
+    pub async fn terminate_connections(&self) {
+        let sql =
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", self.name);
+        connect(&self.server).await.query(&sql, &[]).await.unwrap();
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("PostgreSQL; see ./dev test");
+    tokio::spawn(connection);
+    client
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (server, sql) =
+            (self.server.clone(), format!("drop database if exists {} with (force)", self.name));
+        // Not within the runtime of the test, which may be ending.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { connect(&server).await.batch_execute(&sql).await.unwrap() });
+        });
+        dropping.join().unwrap();
+    }
+}

@@ -1,0 +1,77 @@
+//! The real binary, as a process that can be killed.
+
+use crate::client::Client;
+use crate::harness::{Ground, eventually};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// A running `darkroom`; killed with its owner.
+pub struct Process {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Process {
+    pub fn start(ground: &Ground, arguments: &[&str], own: &[(&str, &str)]) -> Self {
+        let mut child =
+            command(arguments).envs(ground.environment(own)).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { child, log }
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// A client, once the process says where it listens.
+    pub async fn client(&self) -> Client {
+        let address = eventually("the process listens", || async {
+            let log = self.log();
+            let rest = log.split("listening on http://").nth(1)?;
+            rest.split_whitespace().next()?.parse::<SocketAddr>().ok()
+        });
+        Client::new(Some(address.await))
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = Mutex::new(&mut self.child);
+        eventually("the process ends", || async { child.lock().unwrap().try_wait().unwrap() }).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("log of the process:\n{}", self.log());
+        }
+    }
+}
+
+/// The binary, in an environment without settings of ours.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_darkroom"));
+    command.args(arguments);
+    for (name, _) in std::env::vars() {
+        if name.starts_with("DARKROOM_") || name == "HF_API_KEY" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
