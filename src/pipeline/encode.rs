@@ -9,7 +9,10 @@ use std::fmt::Display;
 const JPEG_QUALITY: u8 = 80;
 
 /// Encodes a picture in sRGB.
-pub(super) fn encode(pixels: &Pixels) -> Result<Thumbnail, Failure> {
+///
+/// # Errors
+/// `Corrupt` if the picture is larger than the format can say, which no thumbnail is.
+pub fn encode(pixels: &Pixels) -> Result<Thumbnail, Failure> {
     let (bytes, format) = match pixels.channels() {
         Channels::Grey => (jpeg(pixels, jpeg_encoder::ColorType::Luma)?, ThumbnailFormat::Jpeg),
         Channels::Rgb => (jpeg(pixels, jpeg_encoder::ColorType::Rgb)?, ThumbnailFormat::Jpeg),

@@ -1,6 +1,7 @@
 //! Bytes in, result out: an uploaded file becomes thumbnails and metadata. One step a file.
 //!
-//! Thumbnails: `decode` (reduced as far as the format allows) › `resize` › `colour` (to sRGB) › `orient` › `encode`.
+//! Thumbnails: `decode` (reduced as far as the format allows, and narrowed as the rows come) › `resize` › `colour` (to
+//! sRGB) › `orient` › `encode`.
 //! Metadata: `metadata`, from the Exif data alone; it never fails.
 
 mod colour;
@@ -9,6 +10,7 @@ mod encode;
 mod fields;
 mod jpeg;
 mod metadata;
+mod narrow;
 mod orient;
 mod pixels;
 mod png;
@@ -16,13 +18,14 @@ mod resize;
 mod taken_at;
 mod text;
 
+pub use encode::encode;
 pub use metadata::read_metadata;
+pub use pixels::{Channels, Pixels};
 
 use crate::domain::{Failure, FailureCode, Orientation, ThumbnailFormat, ThumbnailSize};
 use crate::probe::Header;
 use colour::Conversion;
 use decode::{Decoded, decode};
-use pixels::Pixels;
 
 /// Asked between steps, and while decoding: true once the work is no longer wanted.
 pub type Cancelled<'a> = &'a dyn Fn() -> bool;
@@ -62,11 +65,19 @@ pub struct Thumbnails {
     pub medium: Thumbnail,
 }
 
-/// Makes both thumbnails of the file `bytes`, whose header is `header`: upright, in sRGB, never enlarged.
+/// The two thumbnails of an image before they are encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// [`ThumbnailSize::Small`].
+    pub small: Pixels,
+    /// [`ThumbnailSize::Medium`].
+    pub medium: Pixels,
+}
+
+/// Makes both thumbnails of the file `bytes`, whose header is `header`: [`render`], then [`encode()`].
 ///
 /// # Errors
-/// Always permanent: `TooManyPixels`, `OverMemoryBudget` and `UnsupportedFeature` by the header, `UnsupportedFeature`,
-/// `Truncated` and `Corrupt` by the data, `TimedOut` as soon as `cancelled` says so.
+/// As for [`render`].
 pub fn make_thumbnails(
     bytes: &[u8],
     header: &Header,
@@ -74,30 +85,36 @@ pub fn make_thumbnails(
     limits: &Limits,
     cancelled: Cancelled<'_>,
 ) -> Result<Thumbnails, Failure> {
+    let Rendered { small, medium } = render(bytes, header, orientation, limits, cancelled)?;
+    check(cancelled)?;
+    Ok(Thumbnails { small: encode(&small)?, medium: encode(&medium)? })
+}
+
+/// Draws both thumbnails of the file `bytes`, whose header is `header`: upright, in sRGB, never enlarged.
+///
+/// # Errors
+/// Always permanent: `TooManyPixels`, `OverMemoryBudget` and `UnsupportedFeature` by the header, `UnsupportedFeature`,
+/// `Truncated` and `Corrupt` by the data, `TimedOut` as soon as `cancelled` says so.
+pub fn render(
+    bytes: &[u8],
+    header: &Header,
+    orientation: Orientation,
+    limits: &Limits,
+    cancelled: Cancelled<'_>,
+) -> Result<Rendered, Failure> {
     admit(header, limits)?;
-    let Decoded { mut pixels, profile } = decode(bytes, header, limits, cancelled)?;
-    let transparent = pixels.is_transparent();
-    if transparent {
-        resize::premultiply(&mut pixels)?;
-    }
+    let size = |size: ThumbnailSize| resize::fit(header.width(), header.height(), size.bound());
+    let (small, medium) = (size(ThumbnailSize::Small), size(ThumbnailSize::Medium));
+    let Decoded { pixels, profile } = decode(bytes, header, medium.0, limits, cancelled)?;
+    check(cancelled)?;
     let conversion = profile.and_then(|profile| Conversion::to_srgb(&profile, pixels.channels()));
-    let shrink = |pixels: &Pixels, size: ThumbnailSize| {
-        check(cancelled)?;
-        resize::shrink(pixels, resize::fit(header.width(), header.height(), size.bound()))
-    };
     let finish = |mut pixels: Pixels| {
-        check(cancelled)?;
-        if transparent {
-            resize::unpremultiply(&mut pixels)?;
-        } else {
-            pixels = pixels.without_alpha();
-        }
-        encode::encode(&orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation))
+        resize::unpremultiply(&mut pixels)?;
+        Ok(orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation))
     };
-    let medium = shrink(&pixels, ThumbnailSize::Medium)?;
-    drop(pixels);
-    let small = shrink(&medium, ThumbnailSize::Small)?;
-    Ok(Thumbnails { small: finish(small)?, medium: finish(medium)? })
+    let medium = resize::shrink(&pixels, medium)?;
+    let small = resize::shrink(&medium, small)?;
+    Ok(Rendered { small: finish(small)?, medium: finish(medium)? })
 }
 
 /// Refuses what the header alone shows to be too much.

@@ -4,10 +4,14 @@ use crate::domain::{Failure, FailureCode};
 
 /// What the samples of a pixel mean; 8 bits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Channels {
+pub enum Channels {
+    /// Lightness.
     Grey,
+    /// Lightness, alpha.
     GreyAlpha,
+    /// Red, green, blue.
     Rgb,
+    /// Red, green, blue, alpha.
     Rgba,
     /// Amounts of ink: 0 is none.
     Cmyk,
@@ -15,7 +19,8 @@ pub(super) enum Channels {
 
 impl Channels {
     /// Samples of one pixel.
-    pub(super) const fn count(self) -> usize {
+    #[must_use]
+    pub const fn count(self) -> usize {
         match self {
             Self::Grey => 1,
             Self::GreyAlpha => 2,
@@ -40,7 +45,7 @@ impl Channels {
 
 /// Rows from the top, pixels from the left, without gaps; at least one pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pixels {
+pub struct Pixels {
     width: u32,
     height: u32,
     channels: Channels,
@@ -67,24 +72,36 @@ impl Pixels {
         Ok(Self { width, height, channels, samples })
     }
 
-    pub(super) const fn width(&self) -> u32 {
+    /// Pixels of a row.
+    #[must_use]
+    pub const fn width(&self) -> u32 {
         self.width
     }
 
-    pub(super) const fn height(&self) -> u32 {
+    /// Rows.
+    #[must_use]
+    pub const fn height(&self) -> u32 {
         self.height
     }
 
-    pub(super) const fn channels(&self) -> Channels {
+    /// What the samples mean.
+    #[must_use]
+    pub const fn channels(&self) -> Channels {
         self.channels
     }
 
-    pub(super) fn samples(&self) -> &[u8] {
+    /// Width × height × [`Channels::count`] samples.
+    #[must_use]
+    pub fn samples(&self) -> &[u8] {
         &self.samples
     }
 
     pub(super) fn samples_mut(&mut self) -> &mut [u8] {
         &mut self.samples
+    }
+
+    pub(super) fn into_samples(self) -> Vec<u8> {
+        self.samples
     }
 
     /// Each pixel's samples, row by row.

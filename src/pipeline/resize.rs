@@ -23,23 +23,35 @@ pub(super) fn fit(width: u32, height: u32, bound: u32) -> (u32, u32) {
 
 /// `source` at the given size. An alpha channel must be multiplied in already, see [`premultiply`].
 pub(super) fn shrink(source: &Pixels, (width, height): (u32, u32)) -> Result<Pixels, Failure> {
+    let mut samples = Vec::new();
+    shrink_onto(source, (width, height), &mut samples)?;
+    Pixels::new(width, height, source.channels(), samples)
+}
+
+/// As [`shrink`], with the new samples put behind those that `samples` holds.
+pub(super) fn shrink_onto(source: &Pixels, size: (u32, u32), samples: &mut Vec<u8>) -> Result<(), Failure> {
     match source.channels() {
-        Channels::Grey => shrink_as::<U8>(source, width, height),
-        Channels::GreyAlpha => shrink_as::<U8x2>(source, width, height),
-        Channels::Rgb => shrink_as::<U8x3>(source, width, height),
-        Channels::Rgba | Channels::Cmyk => shrink_as::<U8x4>(source, width, height),
+        Channels::Grey => shrink_as::<U8>(source, size, samples),
+        Channels::GreyAlpha => shrink_as::<U8x2>(source, size, samples),
+        Channels::Rgb => shrink_as::<U8x3>(source, size, samples),
+        Channels::Rgba | Channels::Cmyk => shrink_as::<U8x4>(source, size, samples),
     }
 }
 
-fn shrink_as<P: PixelTrait>(source: &Pixels, width: u32, height: u32) -> Result<Pixels, Failure> {
-    let mut samples = vec![0; width as usize * height as usize * P::size()];
+fn shrink_as<P: PixelTrait>(
+    source: &Pixels,
+    (width, height): (u32, u32),
+    samples: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let held = samples.len();
+    samples.resize(held + width as usize * height as usize * P::size(), 0);
     let from = TypedImageRef::<P>::from_buffer(source.width(), source.height(), source.samples())
         .map_err(impossible)?;
-    let mut to = TypedImage::<P>::from_buffer(width, height, &mut samples).map_err(impossible)?;
+    let behind = samples.get_mut(held..).unwrap_or_default();
+    let mut to = TypedImage::<P>::from_buffer(width, height, behind).map_err(impossible)?;
     let lanczos = ResizeAlg::Convolution(FilterType::Lanczos3);
     let options = ResizeOptions::new().resize_alg(lanczos).use_alpha(false);
-    Resizer::new().resize_typed::<P>(&from, &mut to, &options).map_err(impossible)?;
-    Pixels::new(width, height, source.channels(), samples)
+    Resizer::new().resize_typed::<P>(&from, &mut to, &options).map_err(impossible)
 }
 
 /// Multiplies each colour by its alpha, so that the colour of what cannot be seen does not bleed into what can.

@@ -74,7 +74,8 @@ async fn announcements_that_the_broker_lost_are_made_again() {
     eventually("all are announced", || async { (broker.ready("image").await == 5).then_some(()) }).await;
     // Long enough ago to be doubted, all of them: those that are not would wait until the others are worked off.
     let doubted = "select count(*) from jobs where announced_at < now() - interval '1 second'";
-    eventually("all are doubted", || async { (ground.database.number(doubted).await == 5).then_some(()) }).await;
+    eventually("all are doubted", || async { (ground.database.number(doubted).await == 5).then_some(()) })
+        .await;
     broker.purge("image").await;
     eventually("all are announced again, and none twice", || async {
         (broker.ready("image").await == 5).then_some(())

@@ -8,6 +8,7 @@ mod zeros;
 pub(super) use segments::exif;
 
 use super::decode::Decoded;
+use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
 use super::{Cancelled, Limits, within_budget};
 use crate::domain::{Failure, FailureCode};
@@ -22,6 +23,7 @@ use std::io::{self, Cursor};
 pub(super) fn decode(
     bytes: &[u8],
     header: &Header,
+    to_width: u32,
     limits: &Limits,
     cancelled: Cancelled<'_>,
 ) -> Result<Decoded, Failure> {
@@ -42,7 +44,9 @@ pub(super) fn decode(
             Refusal::OfThisDecoder(failure) => whole(bytes, header, limits, &mut source, failure)?,
         },
     };
-    Ok(Decoded { pixels, profile: icc_profile(bytes) })
+    let mut narrowing = Narrowing::new(pixels.width(), pixels.height(), pixels.channels(), to_width);
+    narrowing.take(pixels.samples())?;
+    Ok(Decoded { pixels: narrowing.finish()?, profile: icc_profile(bytes) })
 }
 
 /// Refuses what no decoder here has.

@@ -3,6 +3,7 @@
 mod chunks;
 
 use super::decode::{Decoded, MAX_PROFILE_BYTES};
+use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
 use super::{Cancelled, check};
 use crate::domain::{Failure, FailureCode};
@@ -15,7 +16,7 @@ use std::io::ErrorKind;
 const EXIF_CHUNK: [u8; 4] = *b"eXIf";
 
 /// Decodes `bytes`; see [`super::decode::decode`].
-pub(super) fn decode(bytes: &[u8], cancelled: Cancelled<'_>) -> Result<Decoded, Failure> {
+pub(super) fn decode(bytes: &[u8], to_width: u32, cancelled: Cancelled<'_>) -> Result<Decoded, Failure> {
     // A profile that inflates beyond all bounds is a reason to leave it out, not to refuse the picture.
     let (mut reader, profile) = match open(bytes, true) {
         Ok(reader) => {
@@ -28,7 +29,7 @@ pub(super) fn decode(bytes: &[u8], cancelled: Cancelled<'_>) -> Result<Decoded, 
         Err(DecodingError::LimitsExceeded) => (open(bytes, false).map_err(refuse)?, None),
         Err(error) => return Err(refuse(error)),
     };
-    Ok(Decoded { pixels: read_pixels(&mut reader, cancelled)?, profile })
+    Ok(Decoded { pixels: read_pixels(&mut reader, to_width, cancelled)?, profile })
 }
 
 /// Reads up to the compressed data. What ancillary chunks may take is bounded: with the profile, as the picture's
@@ -43,7 +44,11 @@ fn open(bytes: &[u8], with_profile: bool) -> Result<Reader<Source<'_>>, Decoding
     decoder.read_info()
 }
 
-fn read_pixels(reader: &mut Reader<Source<'_>>, cancelled: Cancelled<'_>) -> Result<Pixels, Failure> {
+fn read_pixels(
+    reader: &mut Reader<Source<'_>>,
+    to_width: u32,
+    cancelled: Cancelled<'_>,
+) -> Result<Pixels, Failure> {
     let channels = match reader.output_color_type().0 {
         ColorType::Grayscale => Channels::Grey,
         ColorType::GrayscaleAlpha => Channels::GreyAlpha,
@@ -54,23 +59,28 @@ fn read_pixels(reader: &mut Reader<Source<'_>>, cancelled: Cancelled<'_>) -> Res
     let (Some(stride), Some(size)) = (reader.output_line_size(width), reader.output_buffer_size()) else {
         return Err(refuse(DecodingError::LimitsExceeded));
     };
-    let mut samples = vec![0; size];
+    let mut narrowing = Narrowing::new(width, height, channels, to_width);
+    let mut row = vec![0; stride];
     if reader.info().interlaced {
+        // The last pass brings every other row: nothing can be narrowed before.
+        let mut samples = vec![0; size];
         let bits_per_pixel = u8::try_from(8 * channels.count()).unwrap_or(u8::MAX);
-        let mut row = vec![0; stride];
         while let Some(place) = reader.read_row(&mut row).map_err(refuse)? {
             check(cancelled)?;
             if let InterlaceInfo::Adam7(place) = place {
                 ::png::expand_interlaced_row(&mut samples, stride, &row, &place, bits_per_pixel);
             }
         }
+        narrowing.take(&samples)?;
     } else {
-        for row in samples.chunks_exact_mut(stride) {
+        // Not one more: what follows the last row may be cut off.
+        for _ in 0..height {
             check(cancelled)?;
-            reader.read_row(row).map_err(refuse)?;
+            reader.read_row(&mut row).map_err(refuse)?;
+            narrowing.take(&row)?;
         }
     }
-    Pixels::new(width, height, channels, samples)
+    narrowing.finish()
 }
 
 fn refuse(error: DecodingError) -> Failure {

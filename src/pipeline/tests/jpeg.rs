@@ -3,16 +3,6 @@
 use super::pictures::{self, busy, corners, jpeg_of, jpeg_with, progressive, with_segment};
 use super::*;
 use jpeg_encoder::{ColorType, SamplingFactor};
-use moxcms::ColorProfile;
-
-/// An ICC profile in parts of `size` bytes, in the wrong order, as APP2 segments behind SOI.
-fn with_profile(file: &[u8], profile: &[u8], size: usize) -> Vec<u8> {
-    let parts: Vec<_> = profile.chunks(size).collect();
-    let count = u8::try_from(parts.len()).unwrap();
-    parts.iter().zip(1_u8..).fold(file.to_vec(), |file, (part, number)| {
-        with_segment(&file, 0xe2, &[b"ICC_PROFILE\0", &[number, count][..], part].concat())
-    })
-}
 
 #[test]
 fn every_process_sampling_and_restart_interval_decodes_alike() {
@@ -44,27 +34,6 @@ fn grey_stays_grey() {
     assert!(matches!(header(&made.medium.bytes).layout(), crate::probe::Layout::Jpeg { components: 1, .. }));
 }
 
-/// Cyan and some black: red is absorbed.
-const INK: [u8; 4] = [255, 0, 0, 51];
-const SEEN: [u8; 3] = [0, 204, 204];
-
-#[test]
-fn inks_become_light_with_and_without_adobes_marker() {
-    let inks = INK.repeat(600 * 400);
-    let of = |samples: &[u8], colour| jpeg_of(samples, 600, 400, colour, |_| {});
-    let cmyk = of(&inks, ColorType::Cmyk);
-    let ycck = of(&inks, ColorType::CmykAsYcck);
-    // Without the marker, nothing is inverted; the encoder inverts, so it is given the inverse.
-    let inverse: Vec<_> = inks.iter().map(|ink| 255 - ink).collect();
-    let mut unmarked = of(&inverse, ColorType::Cmyk);
-    let adobe = unmarked.windows(5).position(|w| w == b"Adobe").unwrap();
-    unmarked.drain(adobe - 4..adobe + 12);
-    for (name, file) in [("cmyk", cmyk), ("ycck", ycck), ("unmarked", unmarked)] {
-        let made = thumbnails(&file).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_close(&rgb(&made.medium).get_pixel(250, 150).0, &SEEN, 6);
-    }
-}
-
 #[test]
 fn adobe_rgb_without_transform_is_not_taken_for_ycbcr() {
     // A JPEG of three components as they are: encode the planes as if they were YCbCr, and say that they are not.
@@ -73,26 +42,6 @@ fn adobe_rgb_without_transform_is_not_taken_for_ycbcr() {
     let bare = [&file[..jfif - 4], &file[jfif + 14..]].concat();
     let made = thumbnails(&with_segment(&bare, 0xee, b"Adobe\0\x64\0\0\0\0\0")).unwrap();
     assert_close(&rgb(&made.medium).get_pixel(250, 150).0, &[200, 40, 90], 6);
-}
-
-#[test]
-fn an_embedded_profile_is_converted_and_a_broken_one_ignored() {
-    let green = RgbImage::from_pixel(600, 400, image::Rgb([60, 200, 60]));
-    let file = pictures::jpeg(&green);
-    let profile = ColorProfile::new_display_p3().encode().unwrap();
-    let seen = |file: &[u8]| rgb(&thumbnails(file).unwrap().medium).get_pixel(200, 200).0;
-    assert_close(&seen(&file), &[60, 200, 60], 3);
-    // Display P3 is wider: the same numbers mean a stronger green, and red runs into its stop.
-    let converted = seen(&with_profile(&file, &profile, 100));
-    assert_close(&converted, &[0, 203, 11], 4);
-    assert_eq!(seen(&with_profile(&file, &profile, 10_000)), converted);
-    for broken in [&profile[..profile.len() / 2], b"", &[0xff; 3_000]] {
-        assert_close(&seen(&with_profile(&file, broken, 1_000)), &[60, 200, 60], 3);
-    }
-    let grey_profile = ColorProfile::new_gray_with_gamma(2.2).encode().unwrap();
-    assert_close(&seen(&with_profile(&file, &grey_profile, 1_000)), &[60, 200, 60], 3);
-    let missing_part = with_segment(&file, 0xe2, &[b"ICC_PROFILE\0", &[1, 2][..], &profile].concat());
-    assert_close(&seen(&missing_part), &[60, 200, 60], 3);
 }
 
 #[test]
