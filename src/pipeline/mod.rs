@@ -5,6 +5,7 @@
 //! Metadata: `metadata`, from the Exif data alone; it never fails.
 
 mod colour;
+mod cost;
 mod decode;
 mod encode;
 mod fields;
@@ -18,6 +19,7 @@ mod resize;
 mod taken_at;
 mod text;
 
+pub use cost::memory_bytes;
 pub use encode::encode;
 pub use metadata::read_metadata;
 pub use pixels::{Channels, Pixels};
@@ -39,7 +41,7 @@ const MAX_SIDE: u32 = 65_500;
 pub struct Limits {
     /// The most pixels, width × height.
     pub max_pixels: u64,
-    /// The most bytes of memory that decoding may take, by [`Header::decode_cost_bytes`].
+    /// The most bytes of memory that decoding may take, by [`memory_bytes`].
     pub memory_budget_bytes: u64,
 }
 
@@ -128,7 +130,7 @@ fn admit(header: &Header, limits: &Limits) -> Result<(), Failure> {
         let text = format!("the picture cannot be decoded: a side has more than {MAX_SIDE} pixels");
         return Err(Failure::permanent(FailureCode::UnsupportedFeature, text));
     }
-    within_budget(header.decode_cost_bytes(), limits)
+    within_budget(memory_bytes(header), limits)
 }
 
 fn within_budget(cost: u64, limits: &Limits) -> Result<(), Failure> {

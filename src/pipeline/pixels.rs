@@ -114,13 +114,17 @@ impl Pixels {
         self.channels.has_alpha() && self.iter().any(|pixel| pixel.last() != Some(&u8::MAX))
     }
 
-    /// Drops the alpha channel, if there is one.
-    pub(super) fn without_alpha(self) -> Self {
+    /// Drops the alpha channel, if there is one; in place, for the picture may be long.
+    pub(super) fn without_alpha(mut self) -> Self {
         if !self.channels.has_alpha() {
             return self;
         }
-        let samples = self.iter().flat_map(|pixel| pixel.split_last().map_or(&[][..], |(_, colour)| colour));
-        let (samples, channels) = (samples.copied().collect(), self.channels.opaque());
-        Self { channels, samples, ..self }
+        let (from, to) = (self.channels.count(), self.channels.opaque().count());
+        let pixels = self.samples.len() / from;
+        for pixel in 0..pixels {
+            self.samples.copy_within(pixel * from..pixel * from + to, pixel * to);
+        }
+        self.samples.truncate(pixels * to);
+        Self { channels: self.channels.opaque(), ..self }
     }
 }

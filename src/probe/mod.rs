@@ -1,12 +1,10 @@
-//! What the header of an uploaded file says: format, size, and what decoding it will cost. No pixel is read.
+//! What the header of an uploaded file says: format, size, and how the pixels are stored. No pixel is read.
 //!
-//! Used at upload, to refuse what cannot be processed, and by the pipeline, to price it.
+//! Used at upload, to refuse what cannot be processed, and by the pipeline, which goes by it.
 
-mod cost;
 mod jpeg;
 mod png;
 
-pub use cost::{PNG_ANCILLARY_BYTES, REDUCED_LONG_SIDE};
 pub use jpeg::JpegProcess;
 pub use png::PngColour;
 

@@ -31,7 +31,8 @@ impl PngColour {
     }
 
     /// Samples of one pixel as stored.
-    pub(super) const fn samples(self) -> u64 {
+    #[must_use]
+    pub const fn samples(self) -> u64 {
         match self {
             Self::Grey | Self::Palette => 1,
             Self::GreyAlpha => 2,

@@ -38,7 +38,7 @@ impl Worker {
         runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
 
         // Waiting for memory is not counted: neither as running time nor against the limit.
-        let weight = source.header.decode_cost_bytes() + source.bytes.len() as u64;
+        let weight = pipeline::memory_bytes(&source.header) + source.bytes.len() as u64;
         let admitted = self.memory.admit(weight).await;
         let begun = Instant::now();
         let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());

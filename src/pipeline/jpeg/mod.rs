@@ -7,12 +7,13 @@ mod zeros;
 
 pub(super) use segments::exif;
 
+use super::cost::{REDUCED_LONG_SIDE, memory_bytes};
 use super::decode::Decoded;
 use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
 use super::{Cancelled, Limits, within_budget};
 use crate::domain::{Failure, FailureCode};
-use crate::probe::{Header, JpegProcess, Layout, REDUCED_LONG_SIDE};
+use crate::probe::{Header, JpegProcess, Layout};
 use image::{ColorType, ImageDecoder};
 use jpeg_decoder::{ColorTransform, Decoder, Error, PixelFormat};
 use segments::{ColourModel, colour_model, icc_profile};
@@ -126,7 +127,7 @@ fn whole(
     refusal: Failure,
 ) -> Result<Pixels, Failure> {
     let Layout::Jpeg { coefficients, .. } = header.layout() else { return Err(refusal) };
-    within_budget(header.pixels() * 3 + coefficients * 3 + header.decode_cost_bytes(), limits)?;
+    within_budget(header.pixels() * 3 + coefficients * 3 + memory_bytes(header), limits)?;
     // This decoder is lenient, so at least all of the file must be there.
     let _read = io::copy(source, &mut io::sink());
     if let Some(stop) = source.take_stop() {

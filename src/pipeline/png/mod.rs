@@ -2,12 +2,12 @@
 
 mod chunks;
 
+use super::cost::PNG_ANCILLARY_BYTES;
 use super::decode::{Decoded, MAX_PROFILE_BYTES};
 use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
 use super::{Cancelled, check};
 use crate::domain::{Failure, FailureCode};
-use crate::probe::PNG_ANCILLARY_BYTES;
 use ::png::{ColorType, Decoder, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
 use chunks::{Chunk, Source};
 use std::io::ErrorKind;
