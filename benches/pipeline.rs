@@ -1,10 +1,11 @@
-//! How long a picture takes, step by step and as a whole. `cargo bench --bench pipeline`.
+//! How long a picture takes, stage by stage and as a whole: `cargo bench --bench pipeline`. `PICTURES=folder` measures
+//! pictures of yours.
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark may stop at what it did not expect")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use darkroom::domain::Orientation;
-use darkroom::pipeline::{Limits, make_thumbnails, read_metadata};
+use darkroom::pipeline::{Limits, Rendered, encode, make_thumbnails, read_metadata, render};
 use darkroom::probe::probe;
 use std::hint::black_box;
 use std::io::Cursor;
@@ -48,26 +49,48 @@ fn png(width: u16, height: u16) -> Vec<u8> {
     bytes
 }
 
+/// The JPEGs and PNGs of the folder that `PICTURES` names, or pictures made here.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let Some(folder) = std::env::var_os("PICTURES") else {
+        return vec![
+            ("jpeg 2 MP".to_owned(), jpeg(1920, 1080, false)),
+            ("jpeg 12 MP".to_owned(), jpeg(4000, 3000, false)),
+            ("progressive jpeg 12 MP".to_owned(), jpeg(4000, 3000, true)),
+            ("png 2 MP".to_owned(), png(1920, 1080)),
+        ];
+    };
+    let entries = std::fs::read_dir(folder).expect("PICTURES names a folder");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    let mut files: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jpg" || extension == "png"))
+        .map(|path| (path.display().to_string(), std::fs::read(&path).expect("the file can be read")))
+        .collect();
+    files.sort();
+    files
+}
+
 fn pictures(criterion: &mut Criterion) {
-    for (name, file) in [
-        ("jpeg 2 MP", jpeg(1920, 1080, false)),
-        ("jpeg 12 MP", jpeg(4000, 3000, false)),
-        ("progressive jpeg 12 MP", jpeg(4000, 3000, true)),
-        ("png 2 MP", png(1920, 1080)),
-    ] {
+    for (name, file) in files() {
         let mut group = criterion.benchmark_group(name);
         group.sample_size(10);
         let read = || probe(Cursor::new(black_box(&file))).expect("the header is right");
         let header = read();
-        let thumbnails = |orientation| {
-            let made = make_thumbnails(black_box(&file), &header, orientation, &LIMITS, &|| false);
-            made.expect("the file is right")
+        let drawn = |orientation| {
+            let drawn = render(black_box(&file), &header, orientation, &LIMITS, &|| false);
+            drawn.expect("the file is right")
         };
         let on_its_side = Orientation::from_exif(6).expect("6 is an orientation");
+        let Rendered { small, medium, .. } = drawn(Orientation::UPRIGHT);
+        let encoded = |pixels| encode(black_box(pixels)).expect("thumbnails can be encoded");
         group.bench_function("probe", |b| b.iter(read));
         group.bench_function("metadata", |b| b.iter(|| read_metadata(black_box(&file), &header)));
-        group.bench_function("thumbnails", |b| b.iter(|| thumbnails(Orientation::UPRIGHT)));
-        group.bench_function("thumbnails, turned", |b| b.iter(|| thumbnails(on_its_side)));
+        group.bench_function("render", |b| b.iter(|| drawn(Orientation::UPRIGHT)));
+        group.bench_function("render, turned", |b| b.iter(|| drawn(on_its_side)));
+        group.bench_function("encode small", |b| b.iter(|| encoded(&small)));
+        group.bench_function("encode medium", |b| b.iter(|| encoded(&medium)));
+        group.bench_function("whole", |b| {
+            b.iter(|| make_thumbnails(black_box(&file), &header, Orientation::UPRIGHT, &LIMITS, &|| false))
+        });
         group.finish();
     }
 }

@@ -26,7 +26,7 @@ const HOUSE: &str = "
     captioner | domain settings                           | everyday base64 reqwest rustls
     intake    | domain store files probe                  | everyday async sha2
     relay     | domain settings store files queue         | everyday async
-    worker    | domain settings store files queue probe pipeline captioner | everyday async
+    worker    | domain settings store files queue probe pipeline captioner | everyday async rustix
     http      | domain settings store files intake        | everyday async multer poem poem_openapi sha2 subtle
     embedded  |                                           | everyday async rustix
     app       | domain settings store files queue captioner relay worker http embedded | everyday async anyhow
@@ -37,7 +37,7 @@ const HOUSE: &str = "
 const HANDFULS: [(&str, &str); 3] = [
     ("everyday", "bytes rand secrecy serde serde_json thiserror time tracing"),
     ("async", "futures_util tokio tokio_util"),
-    ("codecs", "exif fast_image_resize image jpeg_decoder jpeg_encoder moxcms png"),
+    ("codecs", "exif fast_image_resize jpeg_encoder jpeg_reducer moxcms png"),
 ];
 
 /// The one room that speaks SQL, and what gives a statement away.

@@ -21,6 +21,8 @@ pub enum FailureCode {
     TimedOut,
     /// The job's code panicked.
     Panicked,
+    /// The worker has no thread left for the job.
+    OutOfThreads,
     /// The worker that held the job vanished, and no attempt is left.
     WorkerLost,
     /// The file that a row names is not there.
@@ -48,6 +50,7 @@ named!(FailureCode, "failure code", {
     OverMemoryBudget => "over_memory_budget",
     TimedOut => "timed_out",
     Panicked => "panicked",
+    OutOfThreads => "out_of_threads",
     WorkerLost => "worker_lost",
     FileMissing => "file_missing",
     StorageUnavailable => "storage_unavailable",

@@ -2,7 +2,7 @@
 
 use super::pixels::{Channels, Pixels};
 use crate::domain::{Failure, FailureCode};
-use moxcms::{ColorProfile, Layout, Transform8BitExecutor, TransformOptions};
+use moxcms::{CmsError, ColorProfile, Layout, Transform8BitExecutor, TransformOptions};
 use std::sync::Arc;
 
 /// The way from a profile's colours to sRGB.
@@ -12,9 +12,11 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// Reads an ICC profile for pictures of these channels. `None` if it is broken, or meant for others: such a
-    /// picture is shown as if it had no profile.
-    pub(super) fn to_srgb(profile: &[u8], channels: Channels) -> Option<Self> {
+    /// Reads an ICC profile for pictures of these channels.
+    ///
+    /// # Errors
+    /// If it is broken, or meant for others: such a picture is shown as if it had no profile.
+    pub(super) fn to_srgb(profile: &[u8], channels: Channels) -> Result<Self, CmsError> {
         let (from, to) = match channels {
             Channels::Grey => (Layout::Gray, Channels::Rgb),
             Channels::GreyAlpha => (Layout::GrayAlpha, Channels::Rgba),
@@ -24,17 +26,9 @@ impl Conversion {
             Channels::Cmyk => (Layout::Rgba, Channels::Rgb),
         };
         let layout = if to.has_alpha() { Layout::Rgba } else { Layout::Rgb };
-        let transform = ColorProfile::new_from_slice(profile).and_then(|profile| {
-            let srgb = ColorProfile::new_srgb();
-            profile.create_transform_8bit(from, &srgb, layout, TransformOptions::default())
-        });
-        match transform {
-            Ok(transform) => Some(Self { transform, to }),
-            Err(error) => {
-                tracing::debug!(%error, "an embedded colour profile was ignored");
-                None
-            }
-        }
+        let (profile, srgb) = (ColorProfile::new_from_slice(profile)?, ColorProfile::new_srgb());
+        let transform = profile.create_transform_8bit(from, &srgb, layout, TransformOptions::default())?;
+        Ok(Self { transform, to })
     }
 }
 

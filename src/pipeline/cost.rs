@@ -1,10 +1,12 @@
 //! What making thumbnails takes in memory, estimated from the headers alone, so that workers can admit pictures by
 //! weight.
 
+use super::jpeg;
 use super::narrow::BATCH_BYTES;
+use super::pixels::Channels;
 use super::resize::fit;
 use crate::domain::ThumbnailSize;
-use crate::probe::{Header, JpegProcess, Layout, PngColour};
+use crate::probe::{Header, Layout, PngColour};
 
 /// JPEGs are decoded at a half, a quarter or an eighth of their size as long as their longer side keeps this many
 /// pixels: one and a half times the larger thumbnail, below which the reduction begins to show.
@@ -20,48 +22,25 @@ const FIXED_BYTES: u64 = 4 << 20;
 /// Bytes that the PNG decoder may spend on ancillary chunks, such as an inflated colour profile.
 pub(super) const PNG_ANCILLARY_BYTES: u64 = 8 << 20;
 
-/// By how much a JPEG is reduced while it is decoded: 1, 2, 4 or 8.
-pub(super) fn reduction(header: &Header) -> u32 {
-    let long_side = header.width().max(header.height());
-    [8, 4, 2].into_iter().find(|reduction| long_side.div_ceil(*reduction) >= REDUCED_LONG_SIDE).unwrap_or(1)
-}
-
-/// An upper estimate of the bytes of memory that making thumbnails takes, beside the file itself.
+/// An upper estimate of the bytes of memory that making thumbnails of the file `bytes` takes, beside the file itself.
 #[must_use]
-pub fn memory_bytes(header: &Header) -> u64 {
+pub fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
     let decoding = match header.layout() {
-        Layout::Jpeg { process, components, coefficients, .. } => {
-            jpeg_bytes(header, process, components, coefficients)
-        }
+        Layout::Jpeg { .. } => jpeg::memory_bytes(bytes, header),
         Layout::Png { colour, bit_depth, interlaced } => png_bytes(header, colour, bit_depth, interlaced),
     };
     decoding.saturating_add(FIXED_BYTES)
 }
 
-fn jpeg_bytes(header: &Header, process: JpegProcess, components: u8, coefficients: u64) -> u64 {
-    let reduction = reduction(header);
-    let (width, height) = (header.width().div_ceil(reduction), header.height().div_ceil(reduction));
-    let samples = u64::from(width) * u64::from(height) * u64::from(components);
-    let reduction = u64::from(reduction);
-    let planes = coefficients / (reduction * reduction);
-    // Coefficients are 16 bits wide. A sequential decoder holds the rows that its transforming threads have not
-    // come to yet, about an eighth of all; a progressive one holds all of them, and the rows under way.
-    let held = match process {
-        JpegProcess::Baseline | JpegProcess::Extended => coefficients / 4,
-        _ => coefficients * 2 + coefficients / 4,
-    };
-    held + planes + samples + narrowing_bytes(width, height, components.into())
-}
-
 fn png_bytes(header: &Header, colour: PngColour, bit_depth: u8, interlaced: bool) -> u64 {
     // Rows come with 8 bits a sample; a chunk tRNS, which comes later, may add alpha.
     let channels = match colour {
-        PngColour::Grey | PngColour::GreyAlpha => 2,
-        PngColour::Palette | PngColour::Rgb | PngColour::Rgba => 4,
+        PngColour::Grey | PngColour::GreyAlpha => Channels::GreyAlpha,
+        PngColour::Palette | PngColour::Rgb | PngColour::Rgba => Channels::Rgba,
     };
     let row = (u64::from(header.width()) * colour.samples() * u64::from(bit_depth)).div_ceil(8);
     // Of an interlaced picture every row is known only at its end.
-    let whole = if interlaced { header.pixels().saturating_mul(channels) } else { 0 };
+    let whole = if interlaced { header.pixels().saturating_mul(channels.count() as u64) } else { 0 };
     whole
         .saturating_add(narrowing_bytes(header.width(), header.height(), channels))
         .saturating_add(row.saturating_mul(4))
@@ -69,7 +48,8 @@ fn png_bytes(header: &Header, colour: PngColour, bit_depth: u8, interlaced: bool
 }
 
 /// Rows that wait, the narrow picture, and the weights of resizing it both ways.
-fn narrowing_bytes(width: u32, height: u32, channels: u64) -> u64 {
+pub(super) fn narrowing_bytes(width: u32, height: u32, channels: Channels) -> u64 {
+    let channels = channels.count() as u64;
     let row = u64::from(width) * channels;
     let waiting = (BATCH_BYTES as u64 + row).min(row * u64::from(height));
     let narrow =
@@ -84,35 +64,36 @@ mod tests {
     use crate::probe::probe;
     use std::io::Cursor;
 
-    fn jpeg(process: u8, width: u16, height: u16) -> Header {
+    /// The price of the file with these bytes.
+    fn price(file: &[u8]) -> u64 {
+        memory_bytes(file, &probe(Cursor::new(file)).unwrap())
+    }
+
+    fn jpeg(process: u8, width: u16, height: u16) -> u64 {
         let ([w1, w0], [h1, h0]) = (width.to_be_bytes(), height.to_be_bytes());
         let frame = [0xff, process, 0, 17, 8, h1, h0, w1, w0, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0];
-        probe(Cursor::new([&[0xff, 0xd8], &frame[..]].concat())).unwrap()
+        let last = if process == 0xc2 { 0 } else { 63 };
+        let scan = [0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, last, 0];
+        price(&[&[0xff, 0xd8], &frame[..], &scan].concat())
     }
 
-    fn png(width: u32, height: u32, rest: [u8; 5]) -> Header {
+    fn png(width: u32, height: u32, rest: [u8; 5]) -> u64 {
         let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
-        let file = [b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", sides.as_slice(), &rest].concat();
-        probe(Cursor::new(file)).unwrap()
-    }
-
-    #[test]
-    fn the_reduction_keeps_the_long_side() {
-        let reduction = |long| reduction(&jpeg(0xc0, 10, long));
-        assert_eq!([768, 1_534, 1_535, 3_070, 6_000, 65_500].map(reduction), [1, 1, 2, 4, 4, 8]);
+        price(&[b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR", sides.as_slice(), &rest].concat())
     }
 
     #[test]
     fn what_must_be_held_is_priced() {
-        let megabytes = |header: Header| memory_bytes(&header) >> 20;
-        assert!(megabytes(jpeg(0xc0, 6_000, 4_000)) < 32);
-        assert!(megabytes(jpeg(0xc2, 6_000, 4_000)) > 68);
+        let megabytes = |price: u64| price >> 20;
+        // Reduced to a quarter: a strip, and a 16th of the coefficients.
+        assert!(megabytes(jpeg(0xc0, 6_000, 4_000)) < 12);
+        assert!(megabytes(jpeg(0xc2, 6_000, 4_000)) > 6);
         // Row by row, and interlaced.
         assert!(megabytes(png(10_000, 10_000, [8, 6, 0, 0, 0])) < 50);
         assert!(megabytes(png(10_000, 10_000, [8, 6, 0, 0, 1])) > 400);
         // Of a thin picture, the weights of resizing are the largest part.
         assert!(megabytes(png(1, 1_000_000, [1, 0, 0, 0, 0])) > 60);
         assert!(megabytes(png(1_000_000, 1, [1, 0, 0, 0, 0])) > 60);
-        assert_eq!(memory_bytes(&png(0x7fff_ffff, 0x7fff_ffff, [16, 6, 0, 0, 1])), u64::MAX);
+        assert_eq!(png(0x7fff_ffff, 0x7fff_ffff, [16, 6, 0, 0, 1]), u64::MAX);
     }
 }

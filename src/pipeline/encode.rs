@@ -2,11 +2,15 @@
 
 use super::Thumbnail;
 use super::pixels::{Channels, Pixels};
-use crate::domain::{Failure, FailureCode, ThumbnailFormat};
+use crate::domain::{Failure, FailureCode, ThumbnailFormat, ThumbnailSize};
 use std::fmt::Display;
 
 /// Looks clean at the size of a thumbnail; above, files grow faster than the eye notices.
 const JPEG_QUALITY: u8 = 80;
+
+/// Up to this many pixels, Huffman tables made for the picture save a tenth of its bytes. Above, they save a fiftieth
+/// and take half as much time again.
+const OWN_TABLES_UP_TO: u32 = ThumbnailSize::Small.bound() * ThumbnailSize::Small.bound();
 
 /// Encodes a picture in sRGB.
 ///
@@ -27,6 +31,12 @@ fn jpeg(pixels: &Pixels, colour: jpeg_encoder::ColorType) -> Result<Vec<u8>, Fai
     let mut bytes = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, JPEG_QUALITY);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::R_4_2_0);
+    if pixels.width() * pixels.height() <= OWN_TABLES_UP_TO {
+        encoder.set_optimized_huffman_tables(true);
+        // DC and AC. This encoder makes a sequential picture with tables of its own one scan for each component, which
+        // is allowed, rare, and misread by some decoders.
+        encoder.set_progressive_scans(2);
+    }
     let side = |side: u32| u16::try_from(side).map_err(impossible);
     encoder
         .encode(pixels.samples(), side(pixels.width())?, side(pixels.height())?, colour)

@@ -28,6 +28,7 @@ use crate::domain::{Failure, FailureCode, Orientation, ThumbnailFormat, Thumbnai
 use crate::probe::Header;
 use colour::Conversion;
 use decode::{Decoded, decode};
+use text::Warnings;
 
 /// Asked between steps, and while decoding: true once the work is no longer wanted.
 pub type Cancelled<'a> = &'a dyn Fn() -> bool;
@@ -65,6 +66,8 @@ pub struct Thumbnails {
     pub small: Thumbnail,
     /// [`ThumbnailSize::Medium`].
     pub medium: Thumbnail,
+    /// What was odd about the picture and did no harm; one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// The two thumbnails of an image before they are encoded.
@@ -74,6 +77,8 @@ pub struct Rendered {
     pub small: Pixels,
     /// [`ThumbnailSize::Medium`].
     pub medium: Pixels,
+    /// What was odd about the picture and did no harm; one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Makes both thumbnails of the file `bytes`, whose header is `header`: [`render`], then [`encode()`].
@@ -87,9 +92,9 @@ pub fn make_thumbnails(
     limits: &Limits,
     cancelled: Cancelled<'_>,
 ) -> Result<Thumbnails, Failure> {
-    let Rendered { small, medium } = render(bytes, header, orientation, limits, cancelled)?;
+    let Rendered { small, medium, warnings } = render(bytes, header, orientation, limits, cancelled)?;
     check(cancelled)?;
-    Ok(Thumbnails { small: encode(&small)?, medium: encode(&medium)? })
+    Ok(Thumbnails { small: encode(&small)?, medium: encode(&medium)?, warnings })
 }
 
 /// Draws both thumbnails of the file `bytes`, whose header is `header`: upright, in sRGB, never enlarged.
@@ -104,23 +109,27 @@ pub fn render(
     limits: &Limits,
     cancelled: Cancelled<'_>,
 ) -> Result<Rendered, Failure> {
-    admit(header, limits)?;
+    admit(bytes, header, limits)?;
     let size = |size: ThumbnailSize| resize::fit(header.width(), header.height(), size.bound());
     let (small, medium) = (size(ThumbnailSize::Small), size(ThumbnailSize::Medium));
     let Decoded { pixels, profile } = decode(bytes, header, medium.0, limits, cancelled)?;
     check(cancelled)?;
-    let conversion = profile.and_then(|profile| Conversion::to_srgb(&profile, pixels.channels()));
+    let mut warnings = Warnings::default();
+    let conversion = profile.and_then(|profile| {
+        let ignored = |error| warnings.add(format_args!("the colour profile was ignored: {error}"));
+        Conversion::to_srgb(&profile, pixels.channels()).map_err(ignored).ok()
+    });
     let finish = |mut pixels: Pixels| {
         resize::unpremultiply(&mut pixels)?;
         Ok(orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation))
     };
     let medium = resize::shrink(&pixels, medium)?;
     let small = resize::shrink(&medium, small)?;
-    Ok(Rendered { small: finish(small)?, medium: finish(medium)? })
+    Ok(Rendered { small: finish(small)?, medium: finish(medium)?, warnings: warnings.into_vec() })
 }
 
 /// Refuses what the header alone shows to be too much.
-fn admit(header: &Header, limits: &Limits) -> Result<(), Failure> {
+fn admit(bytes: &[u8], header: &Header, limits: &Limits) -> Result<(), Failure> {
     let (pixels, most) = (header.pixels(), limits.max_pixels);
     if pixels > most {
         let text = format!("the picture has {pixels} pixels, and at most {most} are accepted");
@@ -130,7 +139,7 @@ fn admit(header: &Header, limits: &Limits) -> Result<(), Failure> {
         let text = format!("the picture cannot be decoded: a side has more than {MAX_SIDE} pixels");
         return Err(Failure::permanent(FailureCode::UnsupportedFeature, text));
     }
-    within_budget(memory_bytes(header), limits)
+    within_budget(memory_bytes(bytes, header), limits)
 }
 
 fn within_budget(cost: u64, limits: &Limits) -> Result<(), Failure> {

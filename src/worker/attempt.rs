@@ -4,9 +4,9 @@ use super::{BACKOFF, Worker};
 use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict};
 use crate::files::FileError;
 use crate::store::{Claim, Ending, Finish, Lease, MadeImage, StoreError, Work};
+use std::any::Any;
 use std::future::Future;
 use std::time::{Duration, Instant};
-use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 /// What an attempt came to: its stages, and how it ended.
@@ -154,14 +154,11 @@ pub(super) async fn within<T>(
 }
 
 /// The panic boundary: whatever a job does, the worker lives on.
-pub(super) fn panicked(error: JoinError) -> Failure {
-    let text = match error.try_into_panic() {
-        Ok(panic) => match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-            (Some(text), _) => format!("the job panicked: {text}"),
-            (_, Some(text)) => format!("the job panicked: {text}"),
-            _ => "the job panicked".to_owned(),
-        },
-        Err(error) => format!("the job was aborted: {error}"),
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => format!("the job panicked: {text}"),
+        (_, Some(text)) => format!("the job panicked: {text}"),
+        _ => "the job panicked".to_owned(),
     };
     Failure::permanent(FailureCode::Panicked, text)
 }

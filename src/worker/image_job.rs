@@ -2,19 +2,19 @@
 
 use super::Worker;
 use super::admission::Admitted;
-use super::attempt::{Outcome, failed_run, panicked, storage_failure, within};
+use super::attempt::{Outcome, failed_run, storage_failure, within};
+use super::own_thread::on_own_thread;
 use crate::domain::{Failure, FailureCode, FileKey, Metadata, Stage, StageRun, ThumbnailSize};
 use crate::pipeline::{self, Thumbnail, Thumbnails};
 use crate::probe::{self, Header, ProbeError};
 use crate::store::{Ending, Lease, MadeImage, MadeThumbnail};
 use std::io::Cursor;
-use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// An original as the stages share it.
 struct Source {
-    bytes: Arc<Vec<u8>>,
+    bytes: Vec<u8>,
     header: Header,
 }
 
@@ -28,7 +28,7 @@ impl Worker {
         let mut runs = Vec::with_capacity(2);
 
         let begun = Instant::now();
-        let (source, metadata) = match within(self.settings.image_limit, self.look(original)).await {
+        let (source, mut metadata) = match within(self.settings.image_limit, self.look(original)).await {
             Ok(looked) => looked,
             Err(failure) => {
                 runs.push(failed_run(Stage::Metadata, begun, &failure));
@@ -38,12 +38,13 @@ impl Worker {
         runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
 
         // Waiting for memory is not counted: neither as running time nor against the limit.
-        let weight = pipeline::memory_bytes(&source.header) + source.bytes.len() as u64;
+        let weight = pipeline::memory_bytes(&source.bytes, &source.header) + source.bytes.len() as u64;
         let admitted = self.memory.admit(weight).await;
         let begun = Instant::now();
         let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
         let result = match within(self.settings.image_limit, drawing).await {
-            Ok(thumbnails) => {
+            Ok((thumbnails, warnings)) => {
+                metadata.warnings.extend(warnings);
                 runs.push(StageRun { stage: Stage::Thumbnails, run: begun.elapsed(), failure: None });
                 let wants_caption = self.captioner.is_some();
                 Ok(Ending::Image(Box::new(MadeImage { metadata, thumbnails, wants_caption })))
@@ -66,15 +67,15 @@ impl Worker {
                 Failure::transient(FailureCode::StorageUnavailable, "the volume did not answer in time")
             })?
             .map_err(|error| storage_failure(&error))?;
-        let looking = tokio::task::spawn_blocking(move || {
+        on_own_thread(move || {
             let header = probe::probe(Cursor::new(bytes.as_slice())).map_err(|error| unreadable(&error))?;
             let metadata = pipeline::read_metadata(&bytes, &header);
-            Ok((Source { bytes: Arc::new(bytes), header }, metadata))
-        });
-        looking.await.unwrap_or_else(|error| Err(panicked(error)))
+            Ok((Source { bytes, header }, metadata))
+        })
+        .await
     }
 
-    /// Makes both thumbnails and keeps them under names of this attempt.
+    /// Makes both thumbnails and keeps them under names of this attempt; also tells what was odd.
     async fn draw(
         &self,
         lease: Lease,
@@ -83,23 +84,23 @@ impl Worker {
         metadata: &Metadata,
         admitted: Admitted,
         cancelled: CancellationToken,
-    ) -> Result<[MadeThumbnail; 2], Failure> {
+    ) -> Result<([MadeThumbnail; 2], Vec<String>), Failure> {
         let limits = pipeline::Limits {
             max_pixels: self.max_pixels,
             memory_budget_bytes: self.settings.memory_budget_bytes,
         };
         let orientation = metadata.orientation;
-        let drawing = tokio::task::spawn_blocking(move || {
+        let drawing = on_own_thread(move || {
             // Given back when the pixels are gone, even if nobody waited for them that long.
             let _admitted = admitted;
             pipeline::make_thumbnails(&bytes, &header, orientation, &limits, &|| cancelled.is_cancelled())
         });
-        let Thumbnails { small, medium } = drawing.await.unwrap_or_else(|error| Err(panicked(error)))?;
+        let Thumbnails { small, medium, warnings } = drawing.await?;
         let (small, medium) = tokio::join!(
             self.keep(lease, original, ThumbnailSize::Small, small),
             self.keep(lease, original, ThumbnailSize::Medium, medium),
         );
-        Ok([small?, medium?])
+        Ok(([small?, medium?], warnings))
     }
 
     async fn keep(

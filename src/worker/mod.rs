@@ -7,6 +7,7 @@ mod admission;
 mod attempt;
 mod caption_job;
 mod image_job;
+mod own_thread;
 
 use crate::captioner::Captioner;
 use crate::domain::{Backoff, JobKind};

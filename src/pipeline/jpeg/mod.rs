@@ -1,24 +1,17 @@
-//! JPEG, reduced while decoding by `jpeg-decoder`; what that one does not know is decoded whole by `image`.
+//! JPEG, reduced while it is decoded.
 
-mod frame;
 mod segments;
-mod source;
-mod zeros;
 
 pub(super) use segments::exif;
 
-use super::cost::{REDUCED_LONG_SIDE, memory_bytes};
 use super::decode::Decoded;
 use super::narrow::Narrowing;
-use super::pixels::{Channels, Pixels};
-use super::{Cancelled, Limits, within_budget};
+use super::pixels::Channels;
+use super::{Cancelled, Limits, cost, timed_out};
 use crate::domain::{Failure, FailureCode};
-use crate::probe::{Header, JpegProcess, Layout};
-use image::{ColorType, ImageDecoder};
-use jpeg_decoder::{ColorTransform, Decoder, Error, PixelFormat};
-use segments::{ColourModel, colour_model, icc_profile};
-use source::Source;
-use std::io::{self, Cursor};
+use crate::probe::Header;
+use jpeg_reducer::{ColourModel, Decoder, Error, Options, Reduction, Rows, Scrutiny};
+use segments::icc_profile;
 
 /// Decodes `bytes`; see [`super::decode::decode`].
 pub(super) fn decode(
@@ -28,128 +21,85 @@ pub(super) fn decode(
     limits: &Limits,
     cancelled: Cancelled<'_>,
 ) -> Result<Decoded, Failure> {
-    let Layout::Jpeg { process, precision, components, .. } = header.layout() else {
-        return Err(Failure::permanent(FailureCode::Corrupt, "the header is not that of a JPEG"));
-    };
-    supported(process, precision)?;
-    let model = colour_model(bytes, components);
-    let mut source = Source::new(bytes, cancelled);
-    let pixels = match reduced(&mut source, model) {
-        Ok(pixels) if source.is_complete() => {
-            zeros::check(source.scans(), model, cancelled)?;
-            pixels?
+    let decoder = Decoder::new(bytes).map_err(|error| refuse(&error))?;
+    if (decoder.info().width, decoder.info().height) != (header.width(), header.height()) {
+        let text = "the picture is damaged: it has two headers, which contradict each other";
+        return Err(Failure::permanent(FailureCode::Corrupt, text));
+    }
+    let options = options(header, limits, cancelled);
+    let (width, height) = decoder.size(options.reduction);
+    let mut narrowing = Narrowing::new(width, height, channels(&decoder), to_width);
+    let mut narrowed = Ok(());
+    let mut take = |rows: Rows<'_>| {
+        if narrowed.is_ok() {
+            narrowed = narrowing.take(rows.samples);
         }
-        Ok(_) => return Err(truncated("the picture's last scans are missing")),
-        Err(error) => match explain(error, &mut source) {
-            Refusal::Final(failure) => return Err(failure),
-            Refusal::OfThisDecoder(failure) => whole(bytes, header, limits, &mut source, failure)?,
-        },
     };
-    let mut narrowing = Narrowing::new(pixels.width(), pixels.height(), pixels.channels(), to_width);
-    narrowing.take(pixels.samples())?;
+    decoder.decode(&options, &mut take).map_err(|error| refuse(&error))?;
+    narrowed?;
     Ok(Decoded { pixels: narrowing.finish()?, profile: icc_profile(bytes) })
 }
 
-/// Refuses what no decoder here has.
-fn supported(process: JpegProcess, precision: u8) -> Result<(), Failure> {
-    let lacking = match process {
-        JpegProcess::Lossless => "it is a lossless JPEG".to_owned(),
-        JpegProcess::Hierarchical => "it is a hierarchical JPEG".to_owned(),
-        JpegProcess::Arithmetic => "it is an arithmetic-coded JPEG".to_owned(),
-        _ if precision != 8 => format!("it is a JPEG of {precision} bits per sample"),
-        JpegProcess::Baseline | JpegProcess::Extended | JpegProcess::Progressive => return Ok(()),
-    };
-    let text = format!("the picture cannot be decoded: {lacking}");
-    Err(Failure::permanent(FailureCode::UnsupportedFeature, text))
+fn options<'c>(header: &Header, limits: &Limits, cancelled: Cancelled<'c>) -> Options<'c> {
+    let mut options = Options::new(reduction(header));
+    options.limits.max_pixels = limits.max_pixels;
+    options.limits.max_memory_bytes = limits.memory_budget_bytes;
+    options.interrupted = cancelled;
+    // Damage is told also where the thumbnails do not show it: the original is what somebody wants to keep.
+    options.scrutiny = Scrutiny::Everything;
+    options
 }
 
-/// Decodes at the reduction that [`Header::reduction`] promises.
-fn reduced(source: &mut Source<'_>, model: ColourModel) -> Result<Result<Pixels, Failure>, Error> {
-    let mut decoder = Decoder::new(source);
-    match model {
-        ColourModel::Grey => {}
-        ColourModel::YCbCr => decoder.set_color_transform(ColorTransform::YCbCr),
-        ColourModel::Rgb => decoder.set_color_transform(ColorTransform::RGB),
-        ColourModel::Cmyk { .. } => decoder.set_color_transform(ColorTransform::CMYK),
-        ColourModel::Ycck => decoder.set_color_transform(ColorTransform::YCCK),
-    }
-    let side = u16::try_from(REDUCED_LONG_SIDE).unwrap_or(u16::MAX);
-    let (width, height) = decoder.scale(side, side)?;
-    let mut samples = decoder.decode()?;
-    let channels = match decoder.info().map(|info| info.pixel_format) {
-        Some(PixelFormat::L8) => Channels::Grey,
-        Some(PixelFormat::CMYK32) => Channels::Cmyk,
-        _ => Channels::Rgb,
-    };
-    // The decoder takes all CMYK for inverted and turns it round.
-    if model == (ColourModel::Cmyk { inverted: false }) {
-        samples.iter_mut().for_each(|sample| *sample = !*sample);
-    }
-    Ok(Pixels::new(width.into(), height.into(), channels, samples))
+/// As far as the longer side keeps what the larger thumbnail asks for.
+fn reduction(header: &Header) -> Reduction {
+    let long_side = header.width().max(header.height());
+    let suits = |reduction: &&Reduction| reduction.of(long_side) >= cost::REDUCED_LONG_SIDE;
+    Reduction::ALL.iter().rfind(suits).copied().unwrap_or(Reduction::Full)
 }
 
-/// Whether another decoder may do better.
-enum Refusal {
-    Final(Failure),
-    OfThisDecoder(Failure),
+const fn channels(decoder: &Decoder<'_>) -> Channels {
+    match decoder.info().colour {
+        ColourModel::Grey => Channels::Grey,
+        ColourModel::YCbCr | ColourModel::Rgb => Channels::Rgb,
+        ColourModel::Cmyk { .. } | ColourModel::Ycck => Channels::Cmyk,
+    }
 }
 
-fn explain(error: Error, source: &mut Source<'_>) -> Refusal {
-    if let Some(stop) = source.take_stop() {
-        return Refusal::Final(stop);
-    }
-    if source.ran_out() {
-        return Refusal::Final(truncated("the data ends before the picture does"));
-    }
-    match error {
-        Error::Unsupported(_) => {
-            let text = format!("the picture cannot be decoded: {error}");
-            Refusal::OfThisDecoder(Failure::permanent(FailureCode::UnsupportedFeature, text))
+/// An upper estimate of the bytes that decoding and narrowing take; 0 for what will be refused at once.
+pub(super) fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
+    let Ok(decoder) = Decoder::new(bytes) else { return 0 };
+    let reduction = reduction(header);
+    let (width, height) = decoder.size(reduction);
+    decoder.memory_bytes(reduction) + cost::narrowing_bytes(width, height, channels(&decoder))
+}
+
+fn refuse(error: &Error) -> Failure {
+    let (code, text) = match error {
+        Error::Interrupted => return timed_out(),
+        Error::Truncated { .. } | Error::Incomplete { .. } => {
+            (FailureCode::Truncated, format!("the file is not whole: {error}"))
         }
-        // Another decoder may well read it, but only since it looks less closely.
-        _ => {
-            let text = format!("the picture is damaged: {error}");
-            Refusal::Final(Failure::permanent(FailureCode::Corrupt, text))
+        Error::Unsupported(_) | Error::Limit { .. } => {
+            (FailureCode::UnsupportedFeature, format!("the picture cannot be decoded: {error}"))
         }
-    }
+        _ => (FailureCode::Corrupt, format!("the picture is damaged: {error}")),
+    };
+    Failure::permanent(code, text)
 }
 
-fn truncated(text: &str) -> Failure {
-    Failure::permanent(FailureCode::Truncated, format!("the file is not whole: {text}"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::probe;
+    use std::io::Cursor;
 
-/// Decodes without reduction, after the first decoder gave up because of `refusal`.
-fn whole(
-    bytes: &[u8],
-    header: &Header,
-    limits: &Limits,
-    source: &mut Source<'_>,
-    refusal: Failure,
-) -> Result<Pixels, Failure> {
-    let Layout::Jpeg { coefficients, .. } = header.layout() else { return Err(refusal) };
-    within_budget(header.pixels() * 3 + coefficients * 3 + memory_bytes(header), limits)?;
-    // This decoder is lenient, so at least all of the file must be there.
-    let _read = io::copy(source, &mut io::sink());
-    if let Some(stop) = source.take_stop() {
-        return Err(stop);
-    }
-    if source.ran_out() {
-        return Err(truncated("the data ends before the picture does"));
-    }
-    if !source.is_complete() {
-        return Err(refusal);
-    }
-    let read = || {
-        let decoder = image::codecs::jpeg::JpegDecoder::new(Cursor::new(bytes)).ok()?;
-        let (width, height) = decoder.dimensions();
-        let channels = match decoder.color_type() {
-            ColorType::L8 => Channels::Grey,
-            ColorType::Rgb8 => Channels::Rgb,
-            _ => return None,
+    #[test]
+    fn the_reduction_keeps_the_long_side() {
+        let reduction = |long: u16| {
+            let [high, low] = long.to_be_bytes();
+            let frame = [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 10, high, low, 1, 1, 0x11, 0];
+            reduction(&probe(Cursor::new(frame)).unwrap()).divisor()
         };
-        let mut samples = vec![0; usize::try_from(decoder.total_bytes()).ok()?];
-        decoder.read_image(&mut samples).ok()?;
-        Some(Pixels::new(width, height, channels, samples))
-    };
-    read().unwrap_or(Err(refusal))
+        assert_eq!([768, 1_534, 1_535, 3_070, 6_000, 65_500].map(reduction), [1, 1, 2, 4, 4, 8]);
+    }
 }

@@ -2,12 +2,8 @@
 
 use crate::pipeline::decode::MAX_PROFILE_BYTES;
 
-/// Start of image, as it stands in the file.
-pub(super) const SOI: [u8; 2] = [0xff, 0xd8];
-/// End of image, as it stands in the file.
-pub(super) const EOI: [u8; 2] = [0xff, 0xd9];
 /// The code of the marker that begins a scan.
-pub(super) const SOS: u8 = 0xda;
+const SOS: u8 = 0xda;
 
 /// A marker with what belongs to it.
 #[derive(Debug, Clone, Copy)]
@@ -80,40 +76,4 @@ pub(super) fn icc_profile(bytes: &[u8]) -> Option<Vec<u8>> {
         })
         && parts.iter().map(|(_, _, part)| part.len()).sum::<usize>() <= MAX_PROFILE_BYTES;
     whole.then(|| parts.iter().flat_map(|(_, _, part)| part.iter().copied()).collect())
-}
-
-/// How the components of a frame are to be understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ColourModel {
-    Grey,
-    YCbCr,
-    Rgb,
-    /// Four inks; `inverted` where 255 stands for no ink, as Adobe writes them.
-    Cmyk {
-        inverted: bool,
-    },
-    /// The first three transformed to YCbCr, always inverted.
-    Ycck,
-}
-
-/// The colour model, by the rules that libjpeg set: JFIF decides, then Adobe's segment, then the components' names.
-pub(super) fn colour_model(bytes: &[u8], components: u8) -> ColourModel {
-    let transform =
-        before_scans(bytes).find_map(|segment| segment.application(0xee, b"Adobe")?.get(6).copied());
-    let jfif = || before_scans(bytes).any(|segment| segment.application(0xe0, b"JFIF\0").is_some());
-    let named_rgb = || {
-        before_scans(bytes).any(|segment| {
-            matches!(segment.code, 0xc0..=0xc2)
-                && matches!(segment.payload(), [_, _, _, _, _, 3, b'R', _, _, b'G', _, _, b'B', ..])
-        })
-    };
-    match (components, transform) {
-        (1, _) => ColourModel::Grey,
-        (4, Some(2)) => ColourModel::Ycck,
-        (4, adobe) => ColourModel::Cmyk { inverted: adobe.is_some() },
-        _ if jfif() => ColourModel::YCbCr,
-        (_, Some(0)) => ColourModel::Rgb,
-        (_, None) if named_rgb() => ColourModel::Rgb,
-        _ => ColourModel::YCbCr,
-    }
 }

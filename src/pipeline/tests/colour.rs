@@ -81,7 +81,9 @@ fn an_embedded_profile_is_converted_and_a_broken_one_ignored() {
     let converted = seen(&with_profile(&file, &profile, 100));
     assert_close(&converted, &[0, 203, 11], 4);
     assert_eq!(seen(&with_profile(&file, &profile, 10_000)), converted);
-    for broken in [&profile[..profile.len() / 2], b"", &[0xff; 3_000]] {
+    for broken in [&profile[..profile.len() / 2], &[0xff; 3_000]] {
+        let warnings = thumbnails(&with_profile(&file, broken, 1_000)).unwrap().warnings;
+        assert!(warnings[0].starts_with("the colour profile was ignored: "), "{warnings:?}");
         assert_close(&seen(&with_profile(&file, broken, 1_000)), &[60, 200, 60], 3);
     }
     let grey_profile = ColorProfile::new_gray_with_gamma(2.2).encode().unwrap();

@@ -132,6 +132,50 @@ pub(super) fn with_chunk(file: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&file[..33], &length, &body, &crc(&body).to_be_bytes(), &file[33..]].concat()
 }
 
+/// The `png` crate writes no interlaced files: writes the seven passes of Adam7 (PNG third edition, 8.1) as the rows
+/// of a picture of bytes, and puts the right IHDR before them.
+pub(super) fn interlaced_png(picture: &RgbImage) -> Vec<u8> {
+    let (width, height) = picture.dimensions();
+    let mut raw = Vec::new();
+    for (x0, y0, dx, dy) in
+        [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    {
+        for y in (y0..height).step_by(dy) {
+            raw.push(0);
+            (x0..width).step_by(dx).for_each(|x| raw.extend(picture.get_pixel(x, y).0));
+        }
+    }
+    let mut ihdr = Vec::new();
+    ihdr.extend(width.to_be_bytes());
+    ihdr.extend(height.to_be_bytes());
+    ihdr.extend([8, 2, 0, 0, 1]);
+    let empty = [&b"\x89PNG\r\n\x1a\n"[..], &[0; 25]].concat();
+    let parts = with_chunk(&empty, b"IEND", b"");
+    let parts = with_chunk(&parts, b"IDAT", &stored_zlib(&raw));
+    let parts = with_chunk(&parts, b"IHDR", &ihdr);
+    [&parts[..8], &parts[33..]].concat()
+}
+
+/// A zlib stream of stored blocks (RFC 1950; RFC 1951, 3.2.4).
+pub(super) fn stored_zlib(raw: &[u8]) -> Vec<u8> {
+    let mut stream = vec![0x78, 0x01];
+    let blocks = raw.chunks(0xffff);
+    let last = blocks.len() - 1;
+    for (number, block) in blocks.enumerate() {
+        let length = u16::try_from(block.len()).unwrap();
+        stream.push(u8::from(number == last));
+        stream.extend(length.to_le_bytes());
+        stream.extend((!length).to_le_bytes());
+        stream.extend(block);
+    }
+    let (a, b) = raw.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    stream.extend((b << 16 | a).to_be_bytes());
+    stream
+}
+
 /// CRC-32 (PNG third edition, 5.5).
 fn crc(bytes: &[u8]) -> u32 {
     let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };

@@ -1,0 +1,147 @@
+//! From components to pixels.
+
+use crate::colour_model::ColourModel;
+
+/// Fractional bits of the factors below. They stay below 2^15, so that a product needs 16 × 16 bits.
+const BITS: u32 = 14;
+
+const fn fixed(value: f64) -> i32 {
+    (value * (1 << BITS) as f64 + 0.5) as i32
+}
+
+// ITU-T T.871, clause 7.
+const CR_TO_R: i32 = fixed(1.402);
+const CB_TO_G: i32 = fixed(0.344_136_286);
+const CR_TO_G: i32 = fixed(0.714_136_286);
+const CB_TO_B: i32 = fixed(1.772);
+
+/// Pixels that are converted together.
+const SOME: usize = 64;
+
+/// Makes one row of pixels of a row of each component. All have the same number of samples.
+pub(super) fn convert(model: ColourModel, rows: &[&[u8]], pixels: &mut [u8]) {
+    match (model, rows) {
+        (ColourModel::YCbCr, [y, cb, cr]) => ycbcr([y, cb, cr], pixels),
+        (ColourModel::Cmyk { inverted: true }, [c, m, y, k]) => {
+            interleave_4([c, m, y, k], pixels, |ink| !ink)
+        }
+        (ColourModel::Cmyk { inverted: false }, [c, m, y, k]) => {
+            interleave_4([c, m, y, k], pixels, |ink| ink)
+        }
+        (ColourModel::Ycck, [y, cb, cr, k]) => ycck([y, cb, cr, k], pixels),
+        (_, [a, b, c]) => {
+            let (pixels, _) = pixels.as_chunks_mut::<3>();
+            for (((pixel, a), b), c) in pixels.iter_mut().zip(*a).zip(*b).zip(*c) {
+                *pixel = [*a, *b, *c];
+            }
+        }
+        (_, [grey, ..]) => {
+            pixels.iter_mut().zip(*grey).for_each(|(pixel, grey)| *pixel = *grey);
+        }
+        (_, []) => {}
+    }
+}
+
+fn interleave_4([c, m, y, k]: [&[u8]; 4], pixels: &mut [u8], ink: impl Fn(u8) -> u8) {
+    let (pixels, _) = pixels.as_chunks_mut::<4>();
+    for ((((pixel, c), m), y), k) in pixels.iter_mut().zip(c).zip(m).zip(y).zip(k) {
+        *pixel = [ink(*c), ink(*m), ink(*y), ink(*k)];
+    }
+}
+
+/// The file has 255 for no ink, and of the first three what shines through: what is light in it is the amount of ink.
+fn ycck([y, cb, cr, k]: [&[u8]; 4], pixels: &mut [u8]) {
+    let (pixels, _) = pixels.as_chunks_mut::<4>();
+    for ((((pixel, y), cb), cr), k) in pixels.iter_mut().zip(y).zip(cb).zip(cr).zip(k) {
+        let [r, g, b] = rgb(*y, *cb, *cr);
+        *pixel = [r, g, b, !*k];
+    }
+}
+
+fn ycbcr([y, cb, cr]: [&[u8]; 3], pixels: &mut [u8]) {
+    let rows = y.chunks(SOME).zip(cb.chunks(SOME)).zip(cr.chunks(SOME));
+    for (pixels, ((y, cb), cr)) in pixels.chunks_mut(3 * SOME).zip(rows) {
+        let [mut reds, mut greens, mut blues] = [[0; SOME]; 3];
+        let colours = reds.iter_mut().zip(&mut greens).zip(&mut blues);
+        for (((red, green), blue), ((y, cb), cr)) in colours.zip(y.iter().zip(cb).zip(cr)) {
+            [*red, *green, *blue] = rgb(*y, *cb, *cr);
+        }
+        let mut wide = [0; SOME];
+        for (((wide, red), green), blue) in wide.iter_mut().zip(reds).zip(greens).zip(blues) {
+            *wide = u32::from(red) | u32::from(green) << 8 | u32::from(blue) << 16;
+        }
+        pack(&wide, pixels);
+    }
+}
+
+/// Red, green and blue of a pixel. By way of 16 bits, where all machines can compare vectors.
+#[inline(always)]
+fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+    let half = 1 << (BITS - 1);
+    let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
+    let differences = [cr * CR_TO_R + half, half - cb * CB_TO_G - cr * CR_TO_G, cb * CB_TO_B + half];
+    differences.map(|difference| (i16::from(y) + (difference >> BITS) as i16).clamp(0, 255) as u8)
+}
+
+/// Puts pixels of three bytes side by side: four at once, by way of registers.
+#[inline(always)]
+fn pack(wide: &[u32; SOME], pixels: &mut [u8]) {
+    let (fours, _) = wide.as_chunks::<4>();
+    let (places, rest) = pixels.as_chunks_mut::<12>();
+    for (place, [p, q, s, t]) in places.iter_mut().zip(fours) {
+        let head = u64::from(*p) | u64::from(*q) << 24 | u64::from(*s) << 48;
+        let tail = s >> 16 | t << 8;
+        let (first, last) = place.split_at_mut(8);
+        first.copy_from_slice(&head.to_le_bytes());
+        last.copy_from_slice(&tail.to_le_bytes());
+    }
+    let (rest, _) = rest.as_chunks_mut::<3>();
+    for (place, pixel) in rest.iter_mut().zip(wide.iter().skip(4 * places.len())) {
+        let [r, g, b, _] = pixel.to_le_bytes();
+        *place = [r, g, b];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ycbcr_becomes_rgb_by_the_formula() {
+        let all = |step: usize| (0..4099).map(|i| (i * step % 256) as u8).collect::<Vec<_>>();
+        let (y, cb, cr) = (all(7), all(11), all(29));
+        let mut pixels = vec![0; 3 * y.len()];
+        convert(ColourModel::YCbCr, &[&y, &cb, &cr], &mut pixels);
+        for (((pixel, y), cb), cr) in pixels.chunks(3).zip(y).zip(cb).zip(cr) {
+            let (y, cb, cr) = (f64::from(y), f64::from(cb) - 128.0, f64::from(cr) - 128.0);
+            let due = [y + 1.402 * cr, y - 0.344_136_286 * cb - 0.714_136_286 * cr, y + 1.772 * cb];
+            for (is, due) in pixel.iter().zip(due) {
+                assert!((f64::from(*is) - due.clamp(0.0, 255.0)).abs() < 0.52, "{is}, not {due}");
+            }
+        }
+    }
+
+    #[test]
+    fn inks_are_amounts_of_ink() {
+        let rows: [&[u8]; 4] = [&[255], &[0], &[10], &[200]];
+        let of = |model| {
+            let mut pixel = [0; 4];
+            convert(model, &rows, &mut pixel);
+            pixel
+        };
+        assert_eq!(of(ColourModel::Cmyk { inverted: false }), [255, 0, 10, 200]);
+        assert_eq!(of(ColourModel::Cmyk { inverted: true }), [0, 255, 245, 55]);
+        let mut pixel = [0; 4];
+        convert(ColourModel::Ycck, &[&[90], &[128], &[128], &[200]], &mut pixel);
+        assert_eq!(pixel, [90, 90, 90, 55]);
+    }
+
+    #[test]
+    fn rgb_and_grey_are_as_they_are() {
+        let mut pixels = [0; 6];
+        convert(ColourModel::Rgb, &[&[1, 4], &[2, 5], &[3, 6]], &mut pixels);
+        assert_eq!(pixels, [1, 2, 3, 4, 5, 6]);
+        convert(ColourModel::Grey, &[&[1, 4]], &mut pixels[..2]);
+        assert_eq!(pixels[..2], [1, 4]);
+    }
+}

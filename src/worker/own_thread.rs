@@ -1,0 +1,55 @@
+//! Work on pixels: on a thread of its own, behind a panic boundary, and behind everything that somebody waits for.
+
+use super::attempt::panicked;
+use crate::domain::{Failure, FailureCode};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokio::sync::oneshot;
+
+/// The niceness of the thread (setpriority(2)). An upload has a client that waits, a thumbnail seldom has: where API,
+/// database and workers share processors, the pixels get what the others leave. Alone, they get everything.
+const NICENESS: i32 = 10;
+
+/// Does `work`, and waits for it.
+///
+/// A thread of tokio's pool would stay nice afterwards, and with it whatever the pool does next: only the superuser may
+/// take niceness back.
+pub(super) async fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let (tell, told) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("pixels".to_owned()).spawn(move || {
+        // Where it is not allowed, the work is done all the same. On Linux, "this process" means this thread.
+        rustix::process::setpriority_process(None, NICENESS).ok();
+        // `work` owns all that it touches, and nobody sees it after a panic.
+        let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        // Nobody may be waiting any more.
+        tell.send(done).ok();
+    });
+    if let Err(error) = thread {
+        let text = format!("no thread could be started: {error}");
+        return Err(Failure::transient(FailureCode::OutOfThreads, text));
+    }
+    told.await.unwrap_or_else(|_| Err(panicked(&"its thread ended")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_with_its_text() {
+        let failure = on_own_thread::<()>(|| panic!("no such pixel")).await.unwrap_err();
+        assert_eq!(
+            (failure.code(), failure.text()),
+            (FailureCode::Panicked, "the job panicked: no such pixel")
+        );
+    }
+
+    #[tokio::test]
+    async fn the_thread_is_nice_and_the_others_are_not() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let before = niceness();
+        let inside = on_own_thread(move || Ok(niceness())).await.unwrap();
+        assert_eq!((inside, niceness()), (before.max(NICENESS), before));
+    }
+}
