@@ -15,7 +15,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::fs;
-use tokio::io::AsyncReadExt;
 
 /// The folder of files that are being written.
 const TEMP: &str = "tmp";
@@ -101,10 +100,26 @@ impl Files {
     /// # Errors
     /// If it is missing or the volume is away.
     pub async fn read_whole(&self, key: &FileKey) -> Result<Vec<u8>, FileError> {
-        let OpenFile { mut content, length } = self.read(key).await?;
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-        content.read_to_end(&mut bytes).await.doing("reading", &self.path(key))?;
-        Ok(bytes)
+        let (files, key) = (self.clone(), key.clone());
+        let path = self.path(&key);
+        let reading = tokio::task::spawn_blocking(move || files.load(&key));
+        reading.await.unwrap_or_else(|panic| Err(io::Error::other(panic)).doing("reading", &path))
+    }
+
+    /// Reads a whole file, and blocks: for threads that have nothing else to do. What a thread allocates itself goes
+    /// back to where its next file comes from, so that large files are best read by whoever needs them.
+    ///
+    /// # Errors
+    /// If it is missing or the volume is away.
+    pub fn load(&self, key: &FileKey) -> Result<Vec<u8>, FileError> {
+        let path = self.path(key);
+        match std::fs::read(&path) {
+            // As in `read`.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.join(OWNER).exists() => {
+                Err(FileError::Missing { path })
+            }
+            read => read.doing("reading", &path),
+        }
     }
 
     /// Removes a file; one that is not there counts as removed.

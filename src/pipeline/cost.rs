@@ -1,10 +1,10 @@
 //! What making thumbnails takes in memory, estimated from the headers alone, so that workers can admit pictures by
 //! weight.
 
-use super::jpeg;
-use super::narrow::BATCH_BYTES;
+use super::narrow::batch_bytes;
 use super::pixels::Channels;
 use super::resize::fit;
+use super::{jpeg, png};
 use crate::domain::ThumbnailSize;
 use crate::probe::{Header, Layout, PngColour};
 
@@ -16,10 +16,10 @@ pub(super) const REDUCED_LONG_SIDE: u32 = ThumbnailSize::Medium.bound() * 3 / 2;
 /// begin. Measured, and rounded up.
 const RESIZE_BYTES_OF_LINE: u64 = 64;
 
-/// Tables, thread stacks, colour transforms, thumbnails and their encoders.
-const FIXED_BYTES: u64 = 4 << 20;
+/// Tables, colour transforms, thumbnails and their encoders.
+const FIXED_BYTES: u64 = 2 << 20;
 
-/// Bytes that the PNG decoder may spend on ancillary chunks, such as an inflated colour profile.
+/// Bytes that the PNG decoder may spend on an inflated colour profile, where there is one.
 pub(super) const PNG_ANCILLARY_BYTES: u64 = 8 << 20;
 
 /// An upper estimate of the bytes of memory that making thumbnails of the file `bytes` takes, beside the file itself.
@@ -27,12 +27,14 @@ pub(super) const PNG_ANCILLARY_BYTES: u64 = 8 << 20;
 pub fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
     let decoding = match header.layout() {
         Layout::Jpeg { .. } => jpeg::memory_bytes(bytes, header),
-        Layout::Png { colour, bit_depth, interlaced } => png_bytes(header, colour, bit_depth, interlaced),
+        Layout::Png { colour, bit_depth, interlaced } => {
+            png_bytes(bytes, header, colour, bit_depth, interlaced)
+        }
     };
     decoding.saturating_add(FIXED_BYTES)
 }
 
-fn png_bytes(header: &Header, colour: PngColour, bit_depth: u8, interlaced: bool) -> u64 {
+fn png_bytes(bytes: &[u8], header: &Header, colour: PngColour, bit_depth: u8, interlaced: bool) -> u64 {
     // Rows come with 8 bits a sample; a chunk tRNS, which comes later, may add alpha.
     let channels = match colour {
         PngColour::Grey | PngColour::GreyAlpha => Channels::GreyAlpha,
@@ -44,14 +46,14 @@ fn png_bytes(header: &Header, colour: PngColour, bit_depth: u8, interlaced: bool
     whole
         .saturating_add(narrowing_bytes(header.width(), header.height(), channels))
         .saturating_add(row.saturating_mul(4))
-        .saturating_add(PNG_ANCILLARY_BYTES)
+        .saturating_add(if png::has_profile(bytes) { PNG_ANCILLARY_BYTES } else { 0 })
 }
 
 /// Rows that wait, the narrow picture, and the weights of resizing it both ways.
 pub(super) fn narrowing_bytes(width: u32, height: u32, channels: Channels) -> u64 {
+    let row = width as usize * channels.count();
+    let waiting = batch_bytes(row, height as usize) as u64;
     let channels = channels.count() as u64;
-    let row = u64::from(width) * channels;
-    let waiting = (BATCH_BYTES as u64 + row).min(row * u64::from(height));
     let narrow =
         u64::from(fit(width, height, ThumbnailSize::Medium.bound()).0) * u64::from(height) * channels;
     let weights = (u64::from(width) + u64::from(height)) * RESIZE_BYTES_OF_LINE;

@@ -5,9 +5,18 @@ use super::pixels::{Channels, Pixels};
 use super::resize;
 use crate::domain::Failure;
 
-/// Rows wait until there are this many bytes of them: the resampler computes its weights anew for each call, and row by
-/// row that would take longer than the resampling.
-pub(super) const BATCH_BYTES: usize = 4 << 20;
+/// Rows wait until there are this many of them: the resampler computes its weights anew for each call, and row by row
+/// that would take longer than the resampling.
+const BATCH_ROWS: usize = 100;
+
+/// The bytes that may wait, or a row if that has more; and those that may wait in any case.
+const BATCH_BYTES: std::ops::RangeInclusive<usize> = 1 << 20..=4 << 20;
+
+/// The bytes of so many rows as wait for each other.
+pub(super) fn batch_bytes(row_bytes: usize, rows: usize) -> usize {
+    let batch = (row_bytes * BATCH_ROWS).clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end());
+    (batch / row_bytes).clamp(1, rows) * row_bytes
+}
 
 /// A picture on its way: rows go in from the top, and are kept at their new width.
 pub(super) struct Narrowing {
@@ -25,7 +34,7 @@ impl Narrowing {
     /// For `height` rows of `width` pixels, which are to become `to_width` wide.
     pub(super) fn new(width: u32, height: u32, channels: Channels, to_width: u32) -> Self {
         let row_bytes = width as usize * channels.count();
-        let batch_bytes = BATCH_BYTES.next_multiple_of(row_bytes).min(row_bytes * height as usize);
+        let batch_bytes = batch_bytes(row_bytes, height as usize);
         Self {
             channels,
             width,
@@ -91,7 +100,7 @@ mod tests {
 
     #[test]
     fn batches_leave_no_seam() {
-        // Four batches, the last of them short.
+        // Three batches, the last of them short.
         let (width, height, channels) = (30_000, 120, Channels::Rgb);
         let samples = rows(width, height, channels);
         let mut narrowing = Narrowing::new(width, height, channels, 512);

@@ -60,19 +60,17 @@ impl Worker {
     /// Reads the file, its header and its metadata.
     async fn look(&self, original: &FileKey) -> Result<(Source, Metadata), Failure> {
         // Less than the limit of the stage, so that a volume that hangs is told apart from a decoder that does.
-        let reading =
-            tokio::time::timeout(self.settings.image_limit / 2, self.files.read_whole(original)).await;
-        let bytes = reading
-            .map_err(|_| {
-                Failure::transient(FailureCode::StorageUnavailable, "the volume did not answer in time")
-            })?
-            .map_err(|error| storage_failure(&error))?;
-        on_own_thread(move || {
+        let (files, original) = (self.files.clone(), original.clone());
+        let looking = on_own_thread(move || {
+            let bytes = files.load(&original).map_err(|error| storage_failure(&error))?;
             let header = probe::probe(Cursor::new(bytes.as_slice())).map_err(|error| unreadable(&error))?;
             let metadata = pipeline::read_metadata(&bytes, &header);
             Ok((Source { bytes, header }, metadata))
+        });
+        tokio::time::timeout(self.settings.image_limit / 2, looking).await.unwrap_or_else(|_| {
+            let text = "the volume did not answer in time";
+            Err(Failure::transient(FailureCode::StorageUnavailable, text))
         })
-        .await
     }
 
     /// Makes both thumbnails and keeps them under names of this attempt; also tells what was odd.

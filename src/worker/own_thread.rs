@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 /// The niceness of the thread (setpriority(2)). An upload has a client that waits, a thumbnail seldom has: where API,
 /// database and workers share processors, the pixels get what the others leave. Alone, they get everything.
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 19;
 
 /// Does `work`, and waits for it.
 ///

@@ -97,6 +97,11 @@ fn refuse(error: DecodingError) -> Failure {
     }
 }
 
+/// Whether the file says that it has a colour profile.
+pub(super) fn has_profile(bytes: &[u8]) -> bool {
+    Chunk::all(bytes).take_while(|chunk| chunk.name != *b"IDAT").any(|chunk| chunk.name == *b"iCCP")
+}
+
 /// The Exif data, from its TIFF header on.
 pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     Chunk::all(bytes).find(|chunk| chunk.name == EXIF_CHUNK).map(|chunk| chunk.data)
