@@ -44,9 +44,7 @@ COPY --from=build /build/target/release/darkroom /usr/local/bin/darkroom
 
 # http.listen stays on loopback here: another address is refused until auth.mode says who may call, and that is for whoever
 # runs the image to decide. Set DARKROOM_HTTP__LISTEN and DARKROOM_AUTH__MODE together.
-# glibc gives each thread a heap of its own and keeps what was freed there; two heaps hold a worker's memory down.
-ENV DARKROOM_FILES__DIR=/data/files \
-    MALLOC_ARENA_MAX=2
+ENV DARKROOM_FILES__DIR=/data/files
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080

@@ -5,8 +5,9 @@ use darkroom::app::{self, App, Role};
 use darkroom::domain::JobKind;
 use darkroom::settings::{DEFAULTS, Settings};
 use darkroom::worker::Stopped;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,15 @@ struct Arguments {
     config: Option<PathBuf>,
 }
 
+/// How glibc is to keep what was freed (mallopt(3)): by default it has a heap for each thread, and each of them keeps as
+/// much as the largest file it has seen. With these, a worker takes half as much memory and is as fast.
+const HEAPS: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "2"),
+    // Larger pieces go back to the system at once. Many smaller ones would cost more time than they save memory.
+    ("MALLOC_MMAP_THRESHOLD_", "4194304"),
+    ("MALLOC_TRIM_THRESHOLD_", "8388608"),
+];
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(code) => code,
@@ -70,12 +80,26 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let listen = listen.ok_or_else(|| anyhow::anyhow!("worker.listen is not set"))?;
         return app::healthcheck(listen).map(|()| ExitCode::SUCCESS);
     }
+    bound_heaps();
     darkroom::telemetry::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(until_stopped(arguments, settings));
     // Pixels that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
+}
+
+/// Makes [`HEAPS`] hold, unless somebody has chosen otherwise: glibc reads them once, before `main`, so that the process
+/// replaces itself by the same program with the same id. Where it cannot, it runs as it is.
+fn bound_heaps() {
+    if !cfg!(target_env = "gnu") || HEAPS.iter().any(|(name, _)| std::env::var_os(name).is_some()) {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    if let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) {
+        // Returns only if it fails.
+        let _failed = Command::new(program).arg0(name).args(arguments).envs(HEAPS).exec();
+    }
 }
 
 async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Result<ExitCode> {

@@ -14,6 +14,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+/// The largest frame (AMQP 0-9-1, 4.2.3). The library keeps room for 64 of them; at RabbitMQ's own 128 KiB that is more
+/// than all else that a process holds. An announcement has about a hundred bytes.
+const FRAME_BYTES: u32 = 16 * 1024;
+
 /// How to reach the broker, and the connection once there is one.
 #[derive(Clone)]
 pub(in crate::queue) struct Broker {
@@ -41,6 +45,7 @@ impl Broker {
         let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_: String| QueueError::Url)?;
         let heartbeat = u16::try_from(settings.heartbeat.as_secs().max(1)).unwrap_or(u16::MAX);
         uri.query.heartbeat.get_or_insert(heartbeat);
+        uri.query.frame_max.get_or_insert(FRAME_BYTES);
         uri.query
             .connection_timeout
             .get_or_insert(u64::try_from(settings.publish.as_millis()).unwrap_or(u64::MAX));
