@@ -17,6 +17,7 @@ const EXIF_CHUNK: [u8; 4] = *b"eXIf";
 
 /// Decodes `bytes`; see [`super::decode::decode`].
 pub(super) fn decode(bytes: &[u8], to_width: u32, cancelled: Cancelled<'_>) -> Result<Decoded, Failure> {
+    check_palette(bytes)?;
     // A profile that inflates beyond all bounds is a reason to leave it out, not to refuse the picture.
     let (mut reader, profile) = match open(bytes, true) {
         Ok(reader) => {
@@ -30,6 +31,18 @@ pub(super) fn decode(bytes: &[u8], to_width: u32, cancelled: Cancelled<'_>) -> R
         Err(error) => return Err(refuse(error)),
     };
     Ok(Decoded { pixels: read_pixels(&mut reader, to_width, cancelled)?, profile })
+}
+
+/// A palette has three bytes for each colour (11.2.2), which the decoder takes for granted (png 0.18.1 panics).
+fn check_palette(bytes: &[u8]) -> Result<(), Failure> {
+    let mut palettes = Chunk::all(bytes).filter(|chunk| chunk.name == *b"PLTE");
+    match palettes.find(|palette| !palette.data.len().is_multiple_of(3)) {
+        Some(palette) => {
+            let text = format!("the picture is damaged: its palette has {} bytes", palette.data.len());
+            Err(Failure::permanent(FailureCode::Corrupt, text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Reads up to the compressed data. What ancillary chunks may take is bounded: with the profile, as the picture's

@@ -69,6 +69,17 @@ fn transparency_may_come_in_its_own_chunk() {
     assert_eq!(seen(&key).0[3], 0);
 }
 
+/// Found by fuzzing.
+#[test]
+fn a_palette_that_ends_within_a_colour_is_corrupt() {
+    let file = plain(&[0; 600], ColorType::Indexed, BitDepth::Eight);
+    let palette = file.windows(4).position(|w| w == b"PLTE").unwrap();
+    for bytes in [1, 2, 11, 13, 766] {
+        let without = [&file[..palette - 4], &file[palette + 4 + 12 + 4..]].concat();
+        assert_eq!(failure(&with_chunk(&without, b"PLTE", &vec![9; bytes])), FailureCode::Corrupt, "{bytes}");
+    }
+}
+
 #[test]
 fn what_cannot_be_seen_does_not_bleed() {
     // Left: opaque red. Right: transparent, and bright green underneath.
