@@ -33,8 +33,7 @@ use text::Warnings;
 /// Asked between steps, and while decoding: true once the work is no longer wanted.
 pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 
-/// The longest side that is decoded, in pixels: libjpeg's limit, and below the one at which `jpeg-decoder` counts too
-/// far for its 16 bits. Resizing, too, takes memory for each row and column.
+/// The longest side that is decoded, in pixels: libjpeg's limit. Resizing takes memory for each row and column.
 const MAX_SIDE: u32 = 65_500;
 
 /// What one picture may cost.

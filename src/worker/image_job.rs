@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 struct Source {
     bytes: Vec<u8>,
     header: Header,
+    /// What it takes in memory, in bytes: the file, and making thumbnails of it.
+    weight: u64,
 }
 
 impl Worker {
@@ -38,8 +40,7 @@ impl Worker {
         runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
 
         // Waiting for memory is not counted: neither as running time nor against the limit.
-        let weight = pipeline::memory_bytes(&source.bytes, &source.header) + source.bytes.len() as u64;
-        let admitted = self.memory.admit(weight).await;
+        let admitted = self.memory.admit(source.weight).await;
         let begun = Instant::now();
         let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
         let result = match within(self.settings.image_limit, drawing).await {
@@ -65,7 +66,8 @@ impl Worker {
             let bytes = files.load(&original).map_err(|error| storage_failure(&error))?;
             let header = probe::probe(Cursor::new(bytes.as_slice())).map_err(|error| unreadable(&error))?;
             let metadata = pipeline::read_metadata(&bytes, &header);
-            Ok((Source { bytes, header }, metadata))
+            let weight = pipeline::memory_bytes(&bytes, &header).saturating_add(bytes.len() as u64);
+            Ok((Source { bytes, header, weight }, metadata))
         });
         tokio::time::timeout(self.settings.image_limit / 2, looking).await.unwrap_or_else(|_| {
             let text = "the volume did not answer in time";
@@ -78,7 +80,7 @@ impl Worker {
         &self,
         lease: Lease,
         original: &FileKey,
-        Source { bytes, header }: Source,
+        Source { bytes, header, .. }: Source,
         metadata: &Metadata,
         admitted: Admitted,
         cancelled: CancellationToken,

@@ -1,7 +1,8 @@
 //! A JPEG decoder for thumbnails.
 //!
 //! It decodes pictures reduced to 1/1, 1/2, 1/4 or 1/8, reads exactly what the reduced picture needs, and skips the
-//! rest. It is safe Rust, works on one thread, and holds no more than a strip of a sequential picture.
+//! rest. It is safe Rust, works on one thread, and holds no more than a strip of a picture that comes in
+//! one scan.
 //!
 //! ```
 //! # fn thumbnail(file: &[u8]) -> Result<(), jpeg_reducer::Error> {
@@ -61,13 +62,13 @@
 //! which of them the reduced picture depends on. The others are passed over by looking for the next marker. Only the
 //! coefficients that are kept are stored. A refinement has one bit for each coefficient that is not 0 already
 //! (G.1.2.3); for those that are not kept, a mask of one bit a coefficient remembers it, and their correction bits are
-//! counted and skipped. The result is the same as if everything had been read.
+//! counted and skipped. The picture is the same as if everything had been read.
 //!
 //! # Damage
 //!
 //! Data that ends too early, codes that do not exist, runs beyond the block, restart markers missing or out of turn,
 //! scans missing or out of order, data left over behind the last MCU, and lost data that was filled with zeros are all
-//! errors with a position. A missing end marker, fill bytes, and a few stray bytes are not. See [`Damage`] for callers
+//! errors with a position, wherever the reduced picture depends on them. A missing end marker, fill bytes, and a few stray bytes are not. See [`Damage`] for callers
 //! who want what can be had, and [`Scrutiny`] for those who want certainty about scans that are passed over.
 
 mod colour_model;

@@ -36,7 +36,8 @@ impl<'r> Run<'r> {
         if (self.options.interrupted)() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
-    /// Takes note of the tables from `position` on, up to the next scan; returns where its data begins.
+    /// Takes note of the tables from `position` on, up to the next scan; returns where its data begins. Its work is
+    /// bounded by the length of the file.
     fn read_tables(&mut self, position: usize) -> Result<usize, Error> {
         let mut segments = Segments::new(self.decoder.file, position);
         while let Some(segment) = segments.next() {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// Multipliers of the coefficients, in zigzag order.
 pub(crate) type Quantisation = [u16; 64];
 
-/// An AC code; its tables are made when a scan first asks for them.
+/// An AC code as a scan reads it.
 #[derive(Debug, Clone)]
 pub(crate) struct AcCode {
     pub(crate) table: Rc<AcTable>,
@@ -19,16 +19,28 @@ pub(crate) struct AcCode {
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     quantisation: [Option<Quantisation>; 4],
-    dc: [Option<Rc<DcTable>>; 4],
-    ac: [Option<Slot>; 4],
+    dc: [Option<Slot<Rc<DcTable>>>; 4],
+    ac: [Option<Slot<AcCode>>; 4],
     /// MCUs between restart markers; 0 for none.
     pub(crate) restart_interval: u32,
 }
 
+/// A code, and the tables for reading it: made when a scan first asks for them, since a file may define far more codes
+/// than it uses, and making tables takes longer than reading their definition.
 #[derive(Debug)]
-struct Slot {
-    table: Rc<AcTable>,
-    skip: Option<Rc<SkipTable>>,
+struct Slot<T> {
+    code: Canonical,
+    made: Option<T>,
+}
+
+impl<T: Clone> Slot<T> {
+    const fn new(code: Canonical) -> Self {
+        Self { code, made: None }
+    }
+
+    fn get(&mut self, make: impl FnOnce(&Canonical) -> T) -> T {
+        self.made.get_or_insert_with(|| make(&self.code)).clone()
+    }
 }
 
 impl Tables {
@@ -71,8 +83,8 @@ impl Tables {
             let code = Canonical::new(counts, symbols)?;
             let which = usize::from(what & 15);
             match what >> 4 {
-                0 => *self.dc.get_mut(which)? = Some(Rc::new(DcTable::new(&code))),
-                1 => *self.ac.get_mut(which)? = Some(Slot::new(&code)),
+                0 => *self.dc.get_mut(which)? = Some(Slot::new(code)),
+                1 => *self.ac.get_mut(which)? = Some(Slot::new(code)),
                 _ => return None,
             }
             rest = after;
@@ -87,11 +99,16 @@ impl Tables {
 
     /// Pictures of a Motion JPEG film rely on the usual codes.
     fn motion_jpeg(&mut self) -> Option<()> {
+        let known =
+            |index: usize| matches!((self.dc.get(index), self.ac.get(index)), (Some(Some(_)), Some(Some(_))));
+        if known(0) && known(1) {
+            return Some(());
+        }
         for (slot, code) in self.dc.iter_mut().zip(standard::all_dc()) {
-            slot.get_or_insert_with(|| Rc::new(DcTable::new(&code)));
+            slot.get_or_insert_with(|| Slot::new(code));
         }
         for (slot, code) in self.ac.iter_mut().zip(standard::all_ac()) {
-            slot.get_or_insert_with(|| Slot::new(&code));
+            slot.get_or_insert_with(|| Slot::new(code));
         }
         Some(())
     }
@@ -100,21 +117,19 @@ impl Tables {
         *self.quantisation.get(usize::from(which))?
     }
 
-    pub(crate) fn dc_of(&self, which: u8) -> Option<Rc<DcTable>> {
-        self.dc.get(usize::from(which))?.clone()
+    pub(crate) fn dc_of(&mut self, which: u8) -> Option<Rc<DcTable>> {
+        let slot = self.dc.get_mut(usize::from(which))?.as_mut()?;
+        Some(slot.get(|code| Rc::new(DcTable::new(code))))
     }
 
     pub(crate) fn ac_of(&mut self, which: u8) -> Option<AcCode> {
         let slot = self.ac.get_mut(usize::from(which))?.as_mut()?;
-        let table = slot.table.clone();
-        let skip = slot.skip.get_or_insert_with(|| Rc::new(SkipTable::new(table.code()))).clone();
-        Some(AcCode { table, skip })
-    }
-}
-
-impl Slot {
-    fn new(code: &Canonical) -> Self {
-        Self { table: Rc::new(AcTable::new(code)), skip: None }
+        Some(
+            slot.get(|code| AcCode {
+                table: Rc::new(AcTable::new(code)),
+                skip: Rc::new(SkipTable::new(code)),
+            }),
+        )
     }
 }
 
@@ -144,6 +159,7 @@ mod tests {
         let mut tables = Tables::default();
         let one = [&[0x13, 1][..], &[0; 15], &[0]].concat();
         note(&mut tables, DHT, &one).unwrap();
+        assert!(tables.ac.iter().flatten().all(|slot| slot.made.is_none()), "nobody asked for it yet");
         assert!(tables.ac_of(3).is_some() && tables.ac_of(0).is_none() && tables.dc_of(3).is_none());
         for wrong in [&one[..17], &[&[0x23][..], &one[1..]].concat(), &[&[0x04][..], &one[1..]].concat()] {
             assert!(note(&mut tables, DHT, wrong).unwrap_err().is_damage());

@@ -70,7 +70,10 @@ pub(super) fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
     let Ok(decoder) = Decoder::new(bytes) else { return 0 };
     let reduction = reduction(header);
     let (width, height) = decoder.size(reduction);
-    decoder.memory_bytes(reduction) + cost::narrowing_bytes(width, height, channels(&decoder))
+    let profile = icc_profile(bytes).map_or(0, |profile| profile.len() as u64);
+    decoder.memory_bytes(reduction)
+        + cost::narrowing_bytes(width, height, channels(&decoder))
+        + profile * cost::BYTES_OF_PROFILE_BYTE
 }
 
 fn refuse(error: &Error) -> Failure {

@@ -68,8 +68,10 @@ pub(super) fn icc_profile(bytes: &[u8]) -> Option<Vec<u8>> {
             [number, count, part @ ..] => Some((*number, *count, part)),
             _ => None,
         })
+        // One more than can be numbered, so that too many are seen and not kept.
+        .take(usize::from(u8::MAX) + 1)
         .collect();
-    parts.sort_by_key(|(number, ..)| *number);
+    parts.sort_unstable_by_key(|(number, ..)| *number);
     let whole = !parts.is_empty()
         && parts.iter().zip(1..).all(|((number, count, _), due)| {
             usize::from(*number) == due && usize::from(*count) == parts.len()

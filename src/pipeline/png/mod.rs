@@ -33,10 +33,12 @@ pub(super) fn decode(bytes: &[u8], to_width: u32, cancelled: Cancelled<'_>) -> R
     Ok(Decoded { pixels: read_pixels(&mut reader, to_width, cancelled)?, profile })
 }
 
-/// A palette has three bytes for each colour (11.2.2), which the decoder takes for granted (png 0.18.1 panics).
+/// A palette has three bytes for each of 1 to 256 colours (11.2.2). The decoder takes the three for granted (png 0.18.1
+/// panics), and holds as much as there is.
 fn check_palette(bytes: &[u8]) -> Result<(), Failure> {
     let mut palettes = Chunk::all(bytes).filter(|chunk| chunk.name == *b"PLTE");
-    match palettes.find(|palette| !palette.data.len().is_multiple_of(3)) {
+    let is_wrong = |bytes: usize| !bytes.is_multiple_of(3) || bytes > 3 * 256;
+    match palettes.find(|palette| is_wrong(palette.data.len())) {
         Some(palette) => {
             let text = format!("the picture is damaged: its palette has {} bytes", palette.data.len());
             Err(Failure::permanent(FailureCode::Corrupt, text))

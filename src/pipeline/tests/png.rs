@@ -71,10 +71,10 @@ fn transparency_may_come_in_its_own_chunk() {
 
 /// Found by fuzzing.
 #[test]
-fn a_palette_that_ends_within_a_colour_is_corrupt() {
+fn a_palette_of_the_wrong_length_is_corrupt() {
     let file = plain(&[0; 600], ColorType::Indexed, BitDepth::Eight);
     let palette = file.windows(4).position(|w| w == b"PLTE").unwrap();
-    for bytes in [1, 2, 11, 13, 766] {
+    for bytes in [1, 2, 11, 13, 766, 771, 9_000_000] {
         let without = [&file[..palette - 4], &file[palette + 4 + 12 + 4..]].concat();
         assert_eq!(failure(&with_chunk(&without, b"PLTE", &vec![9; bytes])), FailureCode::Corrupt, "{bytes}");
     }

@@ -108,10 +108,6 @@ impl AcTable {
             Symbol::Ends { .. } => Err(BadCode),
         }
     }
-
-    pub(crate) const fn code(&self) -> &Canonical {
-        &self.code
-    }
 }
 
 fn symbol_of(code: &Canonical, bits: u64) -> Result<Symbol, BadCode> {

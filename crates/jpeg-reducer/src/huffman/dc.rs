@@ -14,7 +14,7 @@ pub(crate) struct DcTable {
 }
 
 impl DcTable {
-    /// `None` if `code` has a difference of more than 15 bits.
+    /// The table of `code`. A difference of more than 15 bits is a [`BadCode`] where it is met.
     pub(crate) fn new(code: &Canonical) -> Self {
         let mut entries = Box::new([0; 1 << BITS]);
         for (ahead, entry) in (0_u64..).zip(entries.iter_mut()) {

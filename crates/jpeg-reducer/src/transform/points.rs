@@ -2,12 +2,11 @@
 //!
 //! The first N of 8 coefficients of a line, scaled as ITU-T T.81 (A.3.3) scales them, give N samples by the inverse
 //! transform of N points: x(n) = Σ a(k) X(k) cos((2n + 1) k π / 2N), with a(0) = 1 and a(k) = √2. That is the line's
-//! samples times √8, whatever N; the caller divides. (Keeping the corner of the coefficients is how S. Dugad and
+//! samples times √8, whatever N; the caller divides. (Keeping the corner of the coefficients is how R. Dugad and
 //! N. Ahuja halve pictures: "A fast scheme for image size change in the compressed domain", 2001; libjpeg has done so
 //! for 1/2, 1/4 and 1/8 since its beginnings.)
 //!
 //! Each transform folds the line in the middle: even coefficients give the same to both ends, odd ones the opposite.
-
 //!
 //! One line is plain arithmetic on numbers; the loop over many lines around it is what the compiler makes vectors of.
 
