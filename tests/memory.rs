@@ -15,11 +15,11 @@
 mod pictures;
 
 use darkroom::domain::Orientation;
-use darkroom::pipeline::{Limits, make_thumbnails, memory_bytes};
+use darkroom::pipeline::{Limits, make_thumbnails, memory_bytes, read_metadata};
 use darkroom::probe::probe;
 use jpeg_encoder::SamplingFactor;
 use peak_alloc::PeakAlloc;
-use pictures::{busy, interlaced_png, jpeg_with, png_of};
+use pictures::{busy, exif_bomb, interlaced_png, jpeg_with, png_of, with_exif};
 use png::{BitDepth, ColorType};
 use std::io::Cursor;
 
@@ -58,6 +58,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn no_picture_takes_more_than_its_price() {
+    metadata_takes_little();
     let limits = Limits { max_pixels: 100_000_000, memory_budget_bytes: 1 << 30 };
     for (name, file) in files() {
         let header = probe(Cursor::new(&file)).unwrap();
@@ -71,4 +72,15 @@ fn no_picture_takes_more_than_its_price() {
         // A price that frightens for nothing keeps workers idle.
         assert!(price <= taken * 2 + (6 << 20), "{name} takes {taken} bytes and is priced at {price}");
     }
+}
+
+/// Metadata is read before anything is admitted.
+fn metadata_takes_little() {
+    let file = with_exif(&jpeg_with(&busy(60, 40), |_| {}), &exif_bomb());
+    let header = probe(Cursor::new(&file)).unwrap();
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    assert!(!read_metadata(&file, &header).warnings.is_empty());
+    let taken = MEMORY.peak_usage() - before;
+    assert!(taken < 20 << 20, "metadata takes {taken} bytes");
 }

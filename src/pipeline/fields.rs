@@ -1,32 +1,37 @@
 //! Exif fields as readable text.
 
 use super::text::{Warnings, plain};
-use exif::{Exif, Field, In, Tag, Value};
+use exif::{Context, Exif, Field, In, Tag, Value};
 use std::collections::BTreeMap;
-
-/// The most fields that are shown. Cameras write sixty or so.
-const MAX_FIELDS: usize = 200;
+use std::sync::LazyLock;
 
 /// The longest text of a field, in characters.
 const MAX_CHARS: usize = 500;
 
-/// Memory for values. Thousands of fields may all point at the same large one, and each is unpacked by itself.
+/// Memory for values. All fields may point at the same large one, and each is unpacked by itself.
 const MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// Fields that hold what a person cannot read.
 const BINARY: [Tag; 2] = [Tag::MakerNote, Tag::UserComment];
+
+/// The fields that have a name, about a hundred and fifty. Only these are looked up: looking at a field unpacks its
+/// value, and those that are shown nowhere may be thousands.
+static KNOWN: LazyLock<Vec<Tag>> = LazyLock::new(|| {
+    [Context::Tiff, Context::Exif, Context::Gps, Context::Interop]
+        .into_iter()
+        .flat_map(|context| (0..=u16::MAX).map(move |number| Tag(context, number)))
+        .filter(|tag| tag.description().is_some() && !BINARY.contains(tag))
+        .collect()
+});
 
 /// The known fields of the primary picture, by name, without those of an embedded thumbnail. The first of a name
 /// counts.
 pub(super) fn readable(exif: &Exif, warnings: &mut Warnings) -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     let mut value_bytes = 0;
-    for field in exif.fields() {
-        if field.ifd_num != In::PRIMARY || field.tag.description().is_none() || BINARY.contains(&field.tag) {
-            continue;
-        }
+    for field in KNOWN.iter().filter_map(|tag| exif.get_field(*tag, In::PRIMARY)) {
         value_bytes += size(&field.value);
-        if fields.len() == MAX_FIELDS || value_bytes > MAX_VALUE_BYTES {
+        if value_bytes > MAX_VALUE_BYTES {
             warnings.add("there are more Exif fields than are shown");
             break;
         }

@@ -6,8 +6,9 @@ use crate::domain::{ImageFormat, Metadata, Orientation};
 use crate::probe::Header;
 use exif::{Error, Exif, In, Reader, Tag, Value};
 
-/// Exif data above this size is not read. A JPEG cannot hold more than 64 KiB.
-const MAX_EXIF_BYTES: usize = 256 << 10;
+/// Exif data above this size is not read. A JPEG cannot hold more than 64 KiB; and a text of nothing but NULs unpacks to
+/// some forty times its size.
+const MAX_EXIF_BYTES: usize = 64 << 10;
 
 /// Reads the metadata of the file `bytes`, whose header is `header`. Never fails: what is odd is cleaned or left out,
 /// and `warnings` says so.

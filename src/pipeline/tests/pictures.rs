@@ -195,6 +195,18 @@ pub(super) fn exif(fields: &[(exif::Tag, exif::Value)]) -> Vec<u8> {
     bytes.into_inner()
 }
 
+/// Exif data of 3,000 texts with tags from that of the width on, all of which are the same 50,000 NULs.
+pub(super) fn exif_bomb() -> Vec<u8> {
+    let count = 3_000_u16;
+    let mut exif = [&b"MM\0\x2a\0\0\0\x08"[..], &count.to_be_bytes()].concat();
+    for tag in 0x0100..0x0100 + count {
+        exif.extend(tag.to_be_bytes());
+        exif.extend([0, 2, 0, 0, 0xc3, 0x50, 0, 0, 0, 8]);
+    }
+    exif.resize(60_000, 0);
+    exif
+}
+
 pub(super) fn orientation(value: u16) -> Vec<u8> {
     exif(&[(exif::Tag::Orientation, exif::Value::Short(vec![value]))])
 }
