@@ -20,7 +20,7 @@ const RESIZE_BYTES_OF_LINE: u64 = 64;
 const FIXED_BYTES: u64 = 2 << 20;
 
 /// What a byte of a colour profile becomes: itself, and its tables unpacked to floating point.
-pub(super) const BYTES_OF_PROFILE_BYTE: u64 = 6;
+pub(super) const BYTES_OF_PROFILE_BYTE: u64 = 8;
 
 /// Bytes that the PNG decoder may spend on an inflated colour profile, where there is one.
 pub(super) const PNG_ANCILLARY_BYTES: u64 = 8 << 20;

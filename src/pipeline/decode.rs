@@ -27,6 +27,6 @@ pub(super) fn decode(
 ) -> Result<Decoded, Failure> {
     match header.format() {
         ImageFormat::Jpeg => jpeg::decode(bytes, header, to_width, limits, cancelled),
-        ImageFormat::Png => png::decode(bytes, to_width, cancelled),
+        ImageFormat::Png => png::decode(bytes, header, to_width, cancelled),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct AcCode {
 }
 
 /// What is defined at some place of the file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tables {
     quantisation: [Option<Quantisation>; 4],
     dc: [Option<Slot<Rc<DcTable>>>; 4],
@@ -43,6 +43,19 @@ impl<T: Clone> Slot<T> {
     }
 }
 
+impl Default for Tables {
+    /// What holds before anything is defined: the usual codes, on which the pictures of cameras that film rely.
+    fn default() -> Self {
+        let (mut dc, mut ac) = (standard::all_dc().map(Slot::new), standard::all_ac().map(Slot::new));
+        Self {
+            quantisation: [None; 4],
+            dc: [dc.next(), dc.next(), None, None],
+            ac: [ac.next(), ac.next(), None, None],
+            restart_interval: 0,
+        }
+    }
+}
+
 impl Tables {
     /// Takes note of a segment, if it defines tables.
     pub(crate) fn note(&mut self, segment: Segment<'_>) -> Result<(), Error> {
@@ -50,7 +63,6 @@ impl Tables {
             DQT => ("a quantisation table is wrong", self.quantisation(segment.payload)),
             DHT => ("a Huffman table is wrong", self.huffman(segment.payload)),
             DRI => ("the restart interval is cut short", self.restarts(segment.payload)),
-            0xe0 if segment.payload.starts_with(b"AVI1") => ("", self.motion_jpeg()),
             _ => return Ok(()),
         };
         noted.ok_or(Error::corrupt(segment.position, what))
@@ -94,22 +106,6 @@ impl Tables {
 
     fn restarts(&mut self, payload: &[u8]) -> Option<()> {
         self.restart_interval = u32::from(u16::from_be_bytes(*payload.first_chunk()?));
-        Some(())
-    }
-
-    /// Pictures of a Motion JPEG film rely on the usual codes.
-    fn motion_jpeg(&mut self) -> Option<()> {
-        let known =
-            |index: usize| matches!((self.dc.get(index), self.ac.get(index)), (Some(Some(_)), Some(Some(_))));
-        if known(0) && known(1) {
-            return Some(());
-        }
-        for (slot, code) in self.dc.iter_mut().zip(standard::all_dc()) {
-            slot.get_or_insert_with(|| Slot::new(code));
-        }
-        for (slot, code) in self.ac.iter_mut().zip(standard::all_ac()) {
-            slot.get_or_insert_with(|| Slot::new(code));
-        }
         Some(())
     }
 
@@ -160,16 +156,15 @@ mod tests {
         let one = [&[0x13, 1][..], &[0; 15], &[0]].concat();
         note(&mut tables, DHT, &one).unwrap();
         assert!(tables.ac.iter().flatten().all(|slot| slot.made.is_none()), "nobody asked for it yet");
-        assert!(tables.ac_of(3).is_some() && tables.ac_of(0).is_none() && tables.dc_of(3).is_none());
+        assert!(tables.ac_of(3).is_some() && tables.ac_of(2).is_none() && tables.dc_of(3).is_none());
         for wrong in [&one[..17], &[&[0x23][..], &one[1..]].concat(), &[&[0x04][..], &one[1..]].concat()] {
             assert!(note(&mut tables, DHT, wrong).unwrap_err().is_damage());
         }
     }
 
     #[test]
-    fn motion_jpeg_has_the_usual_codes() {
+    fn the_usual_codes_need_no_definition() {
         let mut tables = Tables::default();
-        note(&mut tables, 0xe0, b"AVI1\0").unwrap();
         assert!(tables.dc_of(1).is_some() && tables.ac_of(1).is_some() && tables.ac_of(2).is_none());
     }
 

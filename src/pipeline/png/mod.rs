@@ -8,6 +8,7 @@ use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
 use super::{Cancelled, check};
 use crate::domain::{Failure, FailureCode};
+use crate::probe::{Header, Layout, PngColour};
 use ::png::{ColorType, Decoder, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
 use chunks::{Chunk, Source};
 use std::io::ErrorKind;
@@ -16,8 +17,15 @@ use std::io::ErrorKind;
 const EXIF_CHUNK: [u8; 4] = *b"eXIf";
 
 /// Decodes `bytes`; see [`super::decode::decode`].
-pub(super) fn decode(bytes: &[u8], to_width: u32, cancelled: Cancelled<'_>) -> Result<Decoded, Failure> {
-    check_palette(bytes)?;
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    to_width: u32,
+    cancelled: Cancelled<'_>,
+) -> Result<Decoded, Failure> {
+    if matches!(header.layout(), Layout::Png { colour: PngColour::Palette, .. }) {
+        check_palette(bytes)?;
+    }
     // A profile that inflates beyond all bounds is a reason to leave it out, not to refuse the picture.
     let (mut reader, profile) = match open(bytes, true) {
         Ok(reader) => {

@@ -78,6 +78,9 @@ fn a_palette_of_the_wrong_length_is_corrupt() {
         let without = [&file[..palette - 4], &file[palette + 4 + 12 + 4..]].concat();
         assert_eq!(failure(&with_chunk(&without, b"PLTE", &vec![9; bytes])), FailureCode::Corrupt, "{bytes}");
     }
+    // A palette that is merely suggested does not matter.
+    let file = plain(&RED.repeat(600), ColorType::Rgb, BitDepth::Eight);
+    assert_close(&seen(&with_chunk(&file, b"PLTE", &[9; 31])).0, &RED, 6);
 }
 
 #[test]
