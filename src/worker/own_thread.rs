@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::oneshot;
 
 /// The niceness of the thread (setpriority(2)). An upload has a client that waits, a thumbnail seldom has: where API,
-/// database and workers share processors, the pixels get what the others leave. Alone, they get everything.
-const NICENESS: i32 = 19;
+/// database and workers share processors, the pixels get a tenth of what each of the others gets. Alone, they get
+/// everything. With 19, a fiftieth, uploads are no faster, and jobs come near their limits.
+const NICENESS: i32 = 10;
 
 /// Does `work`, and waits for it.
 ///

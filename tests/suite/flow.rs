@@ -169,14 +169,16 @@ async fn deleting_leaves_nothing_behind(carrier: Carrier) {
 
 async fn what_waits_when_a_process_ends_is_done_by_the_next(carrier: Carrier) {
     let ground = Ground::new(carrier).await;
-    // A worker so slow that jobs wait: one at a time, and more jobs than it can do before it is told to stop.
-    let app = ground.start_all(&[("DARKROOM_WORKER__CONCURRENCY", "1")]).await;
+    // A worker so slow that jobs wait: one at a time, and more jobs than it can do before it is told to stop. Its leases
+    // outlast whatever else the machine is doing, so that only a stop could cost an attempt.
+    let own = [("DARKROOM_WORKER__CONCURRENCY", "1"), ("DARKROOM_WORKER__LEASE_SECONDS", "20")];
+    let app = ground.start_all(&own).await;
     let mut ids = Vec::new();
     for number in 0..12 {
         ids.push(app.client.upload("c.jpg", &pictures::unlike(pictures::jpeg(1200, 900), number)).await);
     }
     app.stop().await;
-    let app = ground.start_all(&[]).await;
+    let app = ground.start_all(&own[1..]).await;
     for id in ids {
         assert_eq!(app.client.settled(id).await["status"], "success");
     }
