@@ -6,11 +6,13 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// A running `darkroom`; killed with its owner.
 pub struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
 }
 
 impl Process {
@@ -19,14 +21,14 @@ impl Process {
             command(arguments).envs(ground.environment(own)).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let mut log = kept.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
             }
         });
-        Self { child, log }
+        Self { child, log, reader }
     }
 
     pub fn log(&self) -> String {
@@ -50,7 +52,11 @@ impl Process {
 
     pub async fn ended(&mut self) -> ExitStatus {
         let child = Mutex::new(&mut self.child);
-        eventually("the process ends", || async { child.lock().unwrap().try_wait().unwrap() }).await
+        let status =
+            eventually("the process ends", || async { child.lock().unwrap().try_wait().unwrap() }).await;
+        // Its last words may still be in the pipe.
+        eventually("the log is read", || async { self.reader.is_finished().then_some(()) }).await;
+        status
     }
 }
 
