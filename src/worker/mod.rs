@@ -114,7 +114,7 @@ impl Worker {
     }
 
     async fn handle(&self, delivery: Delivery, stop: &CancellationToken) {
-        let Some(claimed) = stop.run_until_cancelled(self.claim(delivery.announcement)).await else {
+        let Some(claimed) = self.claim(delivery.announcement, stop).await else {
             return delivery.give_back().await;
         };
         if let Some(claim) = claimed {
@@ -124,16 +124,24 @@ impl Worker {
         delivery.acknowledge().await;
     }
 
-    /// Holds on to the delivery while Postgres is away: giving it back would only make it come again at once.
-    async fn claim(&self, Announcement { job, image, kind }: Announcement) -> Option<Claim> {
+    /// Holds on to the delivery while Postgres is away: giving it back would only make it come again at once. `None` if
+    /// it is to stop instead; never while a claim is under way, which may have been made and would cost an attempt.
+    async fn claim(
+        &self,
+        Announcement { job, image, kind }: Announcement,
+        stop: &CancellationToken,
+    ) -> Option<Option<Claim>> {
         let (mut failures, claimant) = (0, rand::random());
         loop {
+            if stop.is_cancelled() {
+                return None;
+            }
             match self.store.claim(job, claimant, self.settings.lease).await {
                 Ok(claimed) => {
                     if claimed.is_none() {
                         tracing::debug!(%image, %job, %kind, "nothing to claim: done, in other hands, or not due");
                     }
-                    return claimed;
+                    return Some(claimed);
                 }
                 Err(error) if error.is_transient() => {
                     failures += 1;
@@ -141,12 +149,13 @@ impl Worker {
                         let error = &error as &dyn std::error::Error;
                         tracing::warn!(%image, %job, %kind, error, "cannot claim; trying again");
                     }
-                    tokio::time::sleep(BACKOFF.delay(failures, rand::random())).await;
+                    let pause = tokio::time::sleep(BACKOFF.delay(failures, rand::random()));
+                    stop.run_until_cancelled(pause).await;
                 }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(%image, %job, %kind, error, "cannot be claimed; left in the database");
-                    return None;
+                    return Some(None);
                 }
             }
         }
