@@ -1,9 +1,9 @@
 //! Captions: asked for once the picture is there, and never in its way.
 
-use crate::fake_captioner::{FakeCaptioner, Mode};
 use crate::flow::stage;
-use crate::harness::{Carrier, Ground, Running, eventually};
-use crate::pictures;
+use crate::support::fake_captioner::{FakeCaptioner, Mode};
+use crate::support::ground::{Carrier, Ground, Running, eventually};
+use crate::support::pictures;
 
 async fn start(ground: &Ground, captioner: &FakeCaptioner) -> Running {
     let own = [

@@ -1,8 +1,8 @@
 //! The program as an operator starts it.
 
-use crate::harness::{Carrier, Ground};
-use crate::pictures;
-use crate::process::{Process, command};
+use crate::support::ground::{Carrier, Ground};
+use crate::support::pictures;
+use crate::support::process::{Process, command};
 
 fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String, String) {
     let output = command(arguments).envs(variables.iter().copied()).output().unwrap();

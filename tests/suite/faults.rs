@@ -1,10 +1,10 @@
 //! Killed workers, brokers and databases that go away: nothing lost, nothing stuck, no hand needed.
 
-use crate::fake_captioner::{FakeCaptioner, Mode};
-use crate::harness::{Carrier, Ground, eventually};
-use crate::pictures;
-use crate::process::Process;
-use crate::proxy::Proxy;
+use crate::support::fake_captioner::{FakeCaptioner, Mode};
+use crate::support::ground::{Carrier, Ground, eventually};
+use crate::support::pictures;
+use crate::support::process::Process;
+use crate::support::proxy::Proxy;
 use darkroom::app::Role;
 
 /// A caption job that lasts as long as the test wants: mid-job is a state, not a moment.

@@ -1,7 +1,7 @@
 //! The main flow, from upload to answer, over both carriers.
 
-use crate::harness::{Carrier, Ground};
-use crate::pictures;
+use crate::support::ground::{Carrier, Ground};
+use crate::support::pictures;
 use darkroom::app::Role;
 use image::GenericImageView;
 use serde_json::Value;
@@ -211,7 +211,7 @@ async fn a_server_without_workers_says_what_waits() {
         async move { client.get(&format!("/api/images/{id}?wait=60")).await }
     });
     let worker = ground.start(Role::Worker(darkroom::domain::JobKind::ALL.to_vec()), &[]).await;
-    let answered = tokio::time::timeout(crate::harness::PATIENCE, asking).await.unwrap().unwrap();
+    let answered = tokio::time::timeout(crate::support::ground::PATIENCE, asking).await.unwrap().unwrap();
     assert_eq!(answered.data()["status"], "success");
     worker.stop().await;
     server.stop().await;
@@ -235,7 +235,7 @@ async fn the_sweep_removes_what_no_row_names_and_nothing_else() {
         let file = std::fs::File::options().append(true).open(ground.volume().join(name)).unwrap();
         file.set_modified(long_ago).unwrap();
     }
-    crate::harness::eventually("the orphans are gone", || async {
+    crate::support::ground::eventually("the orphans are gone", || async {
         let files = ground.files();
         (!files.contains(&orphan) && !files.contains("tmp/left.part")).then_some(())
     })
@@ -253,8 +253,11 @@ async fn a_volume_is_not_shared_with_another_database() {
     let id = app.client.upload("mine.jpg", &pictures::jpeg(30, 20)).await;
     app.client.settled(id).await;
     let volume = one.volume().display().to_string();
-    let mut refused =
-        crate::process::Process::start(&other, &["--standalone"], &[("DARKROOM_FILES__DIR", &volume)]);
+    let mut refused = crate::support::process::Process::start(
+        &other,
+        &["--standalone"],
+        &[("DARKROOM_FILES__DIR", &volume)],
+    );
     assert!(!refused.ended().await.success());
     let log = refused.log();
     assert!(log.contains("belongs to installation") && log.contains("files.dir"), "{log}");
@@ -333,8 +336,9 @@ async fn pictures_are_served_for_caches_and_ranges() {
     assert_eq!(part.status(), 206);
     assert_eq!(part.headers()["content-range"], format!("bytes 10-19/{}", file.len()));
     assert_eq!(part.bytes().await.unwrap(), file[10..20]);
-    let outside =
-        crate::client::answer(client.request(reqwest::Method::GET, &path).header("range", "bytes=9999999-"));
+    let outside = crate::support::client::answer(
+        client.request(reqwest::Method::GET, &path).header("range", "bytes=9999999-"),
+    );
     assert_eq!(outside.await.refusal(), (416, "range_not_satisfiable"));
     app.stop().await;
 }

@@ -1,7 +1,7 @@
 //! What strangers and accidents do to the queue.
 
-use crate::harness::{Carrier, Ground, eventually};
-use crate::pictures;
+use crate::support::ground::{Carrier, Ground, eventually};
+use crate::support::pictures;
 use darkroom::app::Role;
 use darkroom::domain::JobKind;
 

@@ -1,8 +1,8 @@
 //! Every code of the contract, as a caller meets it.
 
-use crate::client::{Client, answer};
-use crate::harness::{Carrier, Ground, eventually};
-use crate::pictures;
+use crate::support::client::{Client, answer};
+use crate::support::ground::{Carrier, Ground, eventually};
+use crate::support::pictures;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use sha2::Digest;

@@ -1,8 +1,8 @@
 //! A Darkroom for one test: started in this process, stopped and examined at its end.
 
-use crate::broker::Broker;
-use crate::client::Client;
-use crate::database::Database;
+use crate::support::broker::Broker;
+use crate::support::client::Client;
+use crate::support::database::Database;
 use darkroom::app::{App, Role};
 use darkroom::settings::Settings;
 use darkroom::worker::Stopped;

@@ -1,6 +1,6 @@
 //! A caller, who holds every answer against the contract.
 
-use crate::harness::eventually;
+use crate::support::ground::eventually;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The real binary, as a process that can be killed.
 
-use crate::client::Client;
-use crate::harness::{Ground, eventually};
+use crate::support::client::Client;
+use crate::support::ground::{Ground, eventually};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
