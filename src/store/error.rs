@@ -41,6 +41,15 @@ pub enum StoreError {
     /// The migrations cannot be applied.
     #[error("the migrations cannot be applied")]
     Migration(#[source] refinery::Error),
+    /// A later version of this program has migrated the database. Those that run go on; to start with it would be a risk.
+    #[error(
+        "the schema of the database is newer than this program, which does not know {migration}; start the version that \
+         applied it, or a later one"
+    )]
+    Newer {
+        /// The first migration that is not known here.
+        migration: String,
+    },
     /// The URL cannot be understood. Its text is not repeated, since it holds a password.
     #[error("database.url cannot be understood")]
     Url(#[source] tokio_postgres::Error),

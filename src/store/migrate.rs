@@ -2,6 +2,7 @@
 
 use super::error::{Doing, Fault};
 use super::{Store, StoreError};
+use refinery::error::Kind;
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -32,7 +33,11 @@ impl Store {
         drop(client);
         // The driver ends when the client is gone; its error is the one the client already reported.
         driver.await.ok();
-        let report = outcome.map_err(StoreError::Migration)?;
+        let report = outcome.map_err(|error| match error.kind() {
+            // Applied by somebody, and not among ours.
+            Kind::MissingVersion(migration) => StoreError::Newer { migration: migration.to_string() },
+            _ => StoreError::Migration(error),
+        })?;
         for migration in report.applied_migrations() {
             tracing::info!(%migration, "migration applied");
         }

@@ -15,8 +15,11 @@ pub struct Broker {
 
 impl Broker {
     pub fn new() -> Self {
-        let url = std::env::var("DARKROOM_TEST_AMQP_URL")
-            .unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned());
+        let url = std::env::var("DARKROOM_TEST_AMQP_URL");
+        Self::on(url.unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned()))
+    }
+
+    pub fn on(url: String) -> Self {
         Self { url, prefix: format!("darkroom-test-{:016x}", rand::random::<u64>()) }
     }
 
@@ -49,9 +52,20 @@ impl Broker {
         channel.queue_purge(self.queue(name).into(), QueuePurgeOptions::default()).await.unwrap();
     }
 
+    /// Empties a queue that may have been deleted.
+    pub async fn purge_if_there(&self, name: &str) {
+        let (_connection, channel) = open(&self.url).await;
+        channel.queue_purge(self.queue(name).into(), QueuePurgeOptions::default()).await.ok();
+    }
+
     pub async fn delete_queue(&self, name: &str) {
         let (_connection, channel) = open(&self.url).await;
         channel.queue_delete(self.queue(name).into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    pub async fn delete_exchange(&self) {
+        let (_connection, channel) = open(&self.url).await;
+        channel.exchange_delete(self.prefix.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
     }
 
     /// Sends a message as a stranger would.

@@ -10,8 +10,12 @@ pub struct Database {
 
 impl Database {
     pub async fn create() -> Self {
-        let server = std::env::var("DARKROOM_TEST_DATABASE_URL")
-            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let server = std::env::var("DARKROOM_TEST_DATABASE_URL");
+        Self::create_on(server.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned()))
+            .await
+    }
+
+    pub async fn create_on(server: String) -> Self {
         let name = format!("darkroom_test_{:016x}", rand::random::<u64>());
         connect(&server).await.batch_execute(&format!("create database {name}")).await.unwrap();
         Self { server, name }
@@ -46,9 +50,25 @@ impl Database {
         connect(&self.url()).await.query(sql, &[]).await.unwrap()
     }
 
+    pub async fn run(&self, sql: &str) {
+        connect(&self.url()).await.batch_execute(sql).await.unwrap();
+    }
+
     /// The only value of the only row.
     pub async fn number(&self, sql: &str) -> i64 {
         self.rows(sql).await[0].get(0)
+    }
+
+    /// A transaction that has run this and goes on until it is dropped.
+    pub async fn hold(&self, sql: &str) -> Client {
+        let client = connect(&self.url()).await;
+        client.batch_execute(&format!("begin; {sql}")).await.unwrap();
+        client
+    }
+
+    /// Takes all connections of the server, to another database than this one.
+    pub fn hoard(&self) -> Hoard {
+        Hoard { server: self.server.clone(), clients: Vec::new() }
     }
 
     /// Ends every other connection to this database.
@@ -56,6 +76,27 @@ impl Database {
         let sql =
             format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", self.name);
         connect(&self.server).await.query(&sql, &[]).await.unwrap();
+    }
+}
+
+/// All connections that a server gives.
+pub struct Hoard {
+    server: String,
+    clients: Vec<Client>,
+}
+
+impl Hoard {
+    /// Takes what is free, until nothing is.
+    pub async fn fill(&mut self) {
+        while let Ok((client, connection)) = tokio_postgres::connect(&self.server, NoTls).await {
+            tokio::spawn(connection);
+            self.clients.push(client);
+        }
+    }
+
+    /// Gives one back, for whoever comes first.
+    pub fn lend_one(&mut self) {
+        self.clients.pop();
     }
 }
 

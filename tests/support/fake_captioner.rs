@@ -3,7 +3,7 @@
 use poem::http::StatusCode;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::web::{Data, Json};
-use poem::{EndpointExt, Response, Route, Server, handler, post};
+use poem::{Body, EndpointExt, Response, Route, Server, handler, post};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,10 +14,18 @@ use std::time::Duration;
 pub enum Mode {
     /// A caption.
     Caption(&'static str),
+    /// A caption, after a while.
+    Late(Duration, &'static str),
     /// This status and text.
     Refuse(u16, &'static str),
+    /// This status, these headers and this text.
+    RefuseWith(u16, &'static [(&'static str, &'static str)], &'static str),
     /// Nothing, for a long time.
     Hang,
+    /// A byte now and then, without end.
+    Drip,
+    /// As many bytes as anybody takes, without end.
+    Flood,
 }
 
 #[derive(Clone)]
@@ -53,6 +61,11 @@ impl FakeCaptioner {
         self.state.asked.lock().unwrap().clone()
     }
 
+    /// Host and port, for a proxy before it.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
@@ -69,17 +82,39 @@ async fn complete(Data(state): Data<&State>, Json(question): Json<Value>) -> Res
     state.asked.lock().unwrap().push(question);
     let mode = state.mode.lock().unwrap().clone();
     match mode {
-        Mode::Caption(text) => {
-            let answer =
-                serde_json::json!({"choices": [{"message": {"role": "assistant", "content": text}}]});
-            Response::builder().content_type("application/json").body(answer.to_string())
+        Mode::Caption(text) => caption(text),
+        Mode::Late(wait, text) => {
+            tokio::time::sleep(wait).await;
+            caption(text)
         }
         Mode::Refuse(status, text) => {
             Response::builder().status(StatusCode::from_u16(status).unwrap()).body(text)
         }
+        Mode::RefuseWith(status, headers, text) => {
+            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+            for (name, value) in headers {
+                response = response.header(*name, *value);
+            }
+            response.body(text)
+        }
+        Mode::Drip => endless(1, Duration::from_millis(200)),
+        Mode::Flood => endless(64 * 1024, Duration::ZERO),
         Mode::Hang => {
             tokio::time::sleep(Duration::from_secs(600)).await;
             Response::default()
         }
     }
+}
+
+fn caption(text: &str) -> Response {
+    let answer = serde_json::json!({"choices": [{"message": {"role": "assistant", "content": text}}]});
+    Response::builder().content_type("application/json").body(answer.to_string())
+}
+
+fn endless(bytes: usize, pause: Duration) -> Response {
+    let chunks = futures_util::stream::unfold((), move |()| async move {
+        tokio::time::sleep(pause).await;
+        Some((Ok::<_, std::io::Error>(vec![b' '; bytes]), ()))
+    });
+    Response::builder().content_type("application/json").body(Body::from_bytes_stream(chunks))
 }

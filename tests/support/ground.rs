@@ -34,8 +34,10 @@ pub struct Ground {
 
 impl Ground {
     pub async fn new(carrier: Carrier) -> Self {
-        let database = Database::create().await;
-        let broker = (carrier == Carrier::RabbitMq).then(Broker::new);
+        Self::on(Database::create().await, (carrier == Carrier::RabbitMq).then(Broker::new))
+    }
+
+    pub fn on(database: Database, broker: Option<Broker>) -> Self {
         Self { database, broker, folder: tempfile::tempdir().unwrap() }
     }
 

@@ -41,6 +41,32 @@ pub fn padded(length: usize) -> Vec<u8> {
     file
 }
 
+/// A black picture that has to be held whole to be decoded, since it is interlaced: `4 × width × height` bytes, from a small
+/// file.
+pub fn interlaced_png(width: u32, height: u32) -> Vec<u8> {
+    // Encoded row by row, with some rows to spare: interlacing (PNG, third edition, section 8.2) has more filter bytes. All
+    // bytes are zero, so that they mean the same in either order.
+    let mut file = Vec::new();
+    let rows = height + 16;
+    let mut encoder = png::Encoder::new(&mut file, width, rows);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_filter(png::Filter::NoFilter);
+    let mut writer = encoder.write_header().unwrap();
+    let mut stream = writer.stream_writer().unwrap();
+    let row = vec![0; width as usize * 4];
+    for _ in 0..rows {
+        std::io::Write::write_all(&mut stream, &row).unwrap();
+    }
+    stream.finish().unwrap();
+    writer.finish().unwrap();
+    // Height, interlace method and checksum of IHDR.
+    file[20..24].copy_from_slice(&height.to_be_bytes());
+    file[28] = 1;
+    let crc = crc32(&file[12..29]).to_be_bytes();
+    file[29..33].copy_from_slice(&crc);
+    file
+}
+
 /// The header of a PNG that promises more than it holds.
 pub fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();

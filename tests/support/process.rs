@@ -17,8 +17,11 @@ pub struct Process {
 
 impl Process {
     pub fn start(ground: &Ground, arguments: &[&str], own: &[(&str, &str)]) -> Self {
-        let mut child =
-            command(arguments).envs(ground.environment(own)).stderr(Stdio::piped()).spawn().unwrap();
+        Self::spawn(command(arguments).envs(ground.environment(own)))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
         let reader = std::thread::spawn(move || {
@@ -29,6 +32,10 @@ impl Process {
             }
         });
         Self { child, log, reader }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn log(&self) -> String {
@@ -48,6 +55,10 @@ impl Process {
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub async fn ended(&mut self) -> ExitStatus {

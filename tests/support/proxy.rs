@@ -1,15 +1,43 @@
-//! A TCP proxy that can cut connections and refuse new ones.
+//! A TCP proxy that can cut connections, lose what flows in one direction, delay it or let it drip.
 
 use std::net::SocketAddr;
-use tokio::io::copy_bidirectional;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// What becomes of the bytes of one direction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Flow {
+    /// They pass.
+    Open,
+    /// They wait until this changes, as behind a network that loses every packet.
+    Lost,
+    /// They pass later.
+    Late(Duration),
+    /// So many pass in a second.
+    Dripping(usize),
+}
+
+/// What the proxy does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Open {
+        to_server: Flow,
+        to_client: Flow,
+    },
+    /// All connections are cut, and whoever connects is hung up on.
+    Cut,
+}
+
+const OPEN: State = State::Open { to_server: Flow::Open, to_client: Flow::Open };
+
 /// Stands before a server; ends with its owner.
 pub struct Proxy {
     pub address: SocketAddr,
-    open: watch::Sender<bool>,
+    state: watch::Sender<State>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -17,42 +45,23 @@ impl Proxy {
     pub async fn before(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (open, mut state) = watch::channel(true);
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => {
-                        let (mut client, _) = accepted.unwrap();
-                        let server = server.clone();
-                        // While it is cut, whoever connects is hung up on.
-                        if *state.borrow() {
-                            connections.spawn(async move {
-                                if let Ok(mut server) = TcpStream::connect(server).await {
-                                    copy_bidirectional(&mut client, &mut server).await.ok();
-                                }
-                            });
-                        }
-                    }
-                    changed = state.changed() => {
-                        if changed.is_err() {
-                            return;
-                        }
-                        connections.abort_all();
-                    }
-                }
-            }
-        });
-        Self { address, open, task }
+        let (state, watched) = watch::channel(OPEN);
+        let task = tokio::spawn(accept(listener, server, watched));
+        Self { address, state, task }
     }
 
     /// Cuts all connections, and refuses new ones until [`Proxy::heal`].
     pub fn cut(&self) {
-        self.open.send_replace(false);
+        self.state.send_replace(State::Cut);
     }
 
     pub fn heal(&self) {
-        self.open.send_replace(true);
+        self.state.send_replace(OPEN);
+    }
+
+    /// Lets connections stand, and does this to what flows through them.
+    pub fn flow(&self, to_server: Flow, to_client: Flow) {
+        self.state.send_replace(State::Open { to_server, to_client });
     }
 }
 
@@ -60,4 +69,72 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+async fn accept(listener: TcpListener, server: String, mut state: watch::Receiver<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (client, _) = accepted.unwrap();
+                if *state.borrow() != State::Cut {
+                    connections.spawn(connect(client, server.clone(), state.clone()));
+                }
+            }
+            changed = state.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                if *state.borrow_and_update() == State::Cut {
+                    connections.abort_all();
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connect(client: TcpStream, server: String, state: watch::Receiver<State>) {
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let ((client_reads, client_writes), (server_reads, server_writes)) =
+        (client.into_split(), server.into_split());
+    let other = state.clone();
+    // The end of one direction is passed on, and the other may go on after it.
+    tokio::join!(
+        pump(client_reads, server_writes, state, |state| match state {
+            State::Open { to_server, .. } => to_server,
+            State::Cut => Flow::Lost,
+        }),
+        pump(server_reads, client_writes, other, |state| match state {
+            State::Open { to_client, .. } => to_client,
+            State::Cut => Flow::Lost,
+        }),
+    );
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+    flow: fn(State) -> Flow,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        // What was read before the flow stopped is lost with the rest, until it goes on.
+        let Ok(now) = state.wait_for(|state| flow(*state) != Flow::Lost).await.map(|state| flow(*state))
+        else {
+            return;
+        };
+        match now {
+            Flow::Late(delay) => tokio::time::sleep(delay).await,
+            Flow::Dripping(rate) => {
+                tokio::time::sleep(Duration::from_secs_f64(read as f64 / rate as f64)).await;
+            }
+            Flow::Open | Flow::Lost => {}
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+    to.shutdown().await.ok();
 }
