@@ -80,6 +80,7 @@ pub enum Persistence {
 pub struct Failure {
     code: FailureCode,
     text: String,
+    detail: Option<String>,
     persistence: Persistence,
 }
 
@@ -89,7 +90,7 @@ impl Failure {
 
     /// A failure that would repeat itself.
     pub fn permanent(code: FailureCode, text: impl Into<String>) -> Self {
-        Self { code, text: clean(text.into()), persistence: Persistence::Permanent }
+        Self { code, text: one_line(&text.into()), detail: None, persistence: Persistence::Permanent }
     }
 
     /// A failure that may pass.
@@ -103,7 +104,13 @@ impl Failure {
         text: impl Into<String>,
         retry_after: Option<Duration>,
     ) -> Self {
-        Self { code, text: clean(text.into()), persistence: Persistence::Transient { retry_after } }
+        let persistence = Persistence::Transient { retry_after };
+        Self { code, text: one_line(&text.into()), detail: None, persistence }
+    }
+
+    /// Adds what operators need and callers must not see, such as a path.
+    pub fn with_detail(self, detail: &str) -> Self {
+        Self { detail: Some(one_line(detail)), ..self }
     }
 
     /// The stable code.
@@ -116,6 +123,12 @@ impl Failure {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// More of it, for the log alone.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// Whether trying again can help.
@@ -134,6 +147,6 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// What other programs say may hold anything; Postgres refuses NUL, and a log line has one line.
-fn clean(text: String) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(Failure::MAX_TEXT_CHARS).collect()
 }

@@ -7,6 +7,7 @@ mod id;
 mod image;
 mod job;
 mod metadata;
+mod outage;
 mod stage;
 mod thumbnail;
 
@@ -17,5 +18,6 @@ pub use id::{ImageId, JobId};
 pub use image::{ImageFormat, ImageStatus, OriginalName, Sha256, UnknownName, is_direction_override};
 pub use job::{Attempt, JobKind, JobState, Verdict};
 pub use metadata::{Metadata, Orientation};
+pub use outage::{Outage, reason};
 pub use stage::{Stage, StageRun, StageStatus};
 pub use thumbnail::{ThumbnailFormat, ThumbnailSize};
