@@ -1,10 +1,9 @@
-//! Reading images, deleting them, and asking for them again.
+//! Reading images, and deleting them.
 
 use super::error::Doing;
 use super::record::{DETAILS, SUMMARY, details, summary};
 use super::{
-    ImageRecord, ImageSummary, Store, StoreError, Value, answered, execute, parsed, query, query_one,
-    query_opt,
+    ImageRecord, ImageSummary, Store, StoreError, Value, answered, execute, parsed, query, query_opt,
 };
 use crate::domain::{FileKey, ImageId, ImageStatus, Sha256, ThumbnailSize};
 use std::collections::BTreeSet;
@@ -48,18 +47,6 @@ pub struct StoredFile {
 pub struct Deleted {
     /// To be removed.
     pub files: Vec<FileKey>,
-}
-
-/// What became of a wish to process an image again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Retried {
-    /// A job is queued; this is the image's original name.
-    Queued(String),
-    /// Neither the image nor its caption has failed.
-    NothingFailed(ImageStatus),
-    /// There is no such image.
-    NoSuchImage,
 }
 
 impl Store {
@@ -185,38 +172,6 @@ impl Store {
             .doing(doing)?;
         answered(transaction.commit()).await.doing(doing)?;
         Ok(Some(Deleted { files }))
-    }
-
-    /// Queues a new job for what has failed: the whole image, or its caption alone.
-    ///
-    /// # Errors
-    /// If Postgres is away, refuses, or holds what cannot be understood.
-    pub async fn retry_image(&self, id: ImageId) -> Result<Retried, StoreError> {
-        let doing = "retrying an image";
-        let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
-        let sql = "
-            select status, original_name, (select state from jobs where image_id = images.id and kind = 'caption'
-                            order by id desc limit 1) as caption_job
-            from images where id = $1 for update";
-        let Some(row) = query_opt(&transaction, sql, &[&id.get()]).await.doing(doing)? else {
-            return Ok(Retried::NoSuchImage);
-        };
-        let status: ImageStatus = parsed(&row, "images", "status", id.get())?;
-        let kind = match (status, row.get("caption_job")) {
-            (ImageStatus::Failed, _) => "image",
-            (ImageStatus::Success, Some("failed")) => "caption",
-            _ => return Ok(Retried::NothingFailed(status)),
-        };
-        let sql = "
-            with reopened as (
-                update images set status = 'processing', completed_at = null, error_code = null, error = null
-                where id = $1 returning id
-            ), job as (insert into jobs (image_id, kind) select id, $2 from reopened)
-            select pg_notify('darkroom_jobs', ''), pg_notify('darkroom_images', id::text) from reopened";
-        query_one(&transaction, sql, &[&id.get(), &kind]).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
-        Ok(Retried::Queued(row.get("original_name")))
     }
 
     /// Which of these files a row names; the others belong to nobody.

@@ -13,16 +13,18 @@ mod migrate;
 mod notices;
 mod reaper;
 mod record;
+mod retries;
 mod stats;
 mod uploads;
 
 pub use announcements::{AnnouncementLease, DueJob};
 pub use error::StoreError;
 pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
-pub use images::{Deleted, ListFilter, Page, Retried, StoredFile};
+pub use images::{Deleted, ListFilter, Page, StoredFile};
 pub use jobs::{Claim, Lease, Work};
 pub use notices::{Notice, Notices, Subscription};
 pub use record::{ImageRecord, ImageSummary, StageRecord};
+pub use retries::{FailedImage, FailedWalk, Retried};
 pub use stats::{StageStats, Stats};
 pub use uploads::{NewImage, Recorded};
 
