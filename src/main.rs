@@ -1,16 +1,22 @@
 //! The command line.
 
+use anyhow::Context;
 use clap::{ArgGroup, Parser};
-use darkroom::app::{self, App, Role};
-use darkroom::domain::JobKind;
-use darkroom::settings::{DEFAULTS, Settings};
+use darkroom::app::{self, App, RetryChoice, Role};
+use darkroom::domain::{FailureCode, JobKind};
+use darkroom::settings::{DEFAULTS, LogFormat, Settings};
 use darkroom::worker::Stopped;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// What a process may be asked for instead of being the API server or a worker; one at a time.
+const TASKS: [&str; 6] =
+    ["standalone", "migrate", "openapi", "print_settings", "retry_failed", "dead_letters"];
 
 /// An image-processing pipeline with a REST API: photos go in; thumbnails, metadata, a caption and timings come out.
 ///
@@ -19,7 +25,11 @@ use tokio_util::sync::CancellationToken;
 /// Settings come from built-in defaults, then the file of --config, then the environment: DARKROOM_HTTP__LISTEN is
 /// http.listen. See --print-settings for all of them.
 #[derive(Parser)]
-#[command(version, group(ArgGroup::new("task").args(["standalone", "migrate", "openapi", "print_settings"])))]
+#[command(
+    version,
+    group(ArgGroup::new("task").args(TASKS)),
+    group(ArgGroup::new("counted").args(["retry_failed", "dead_letters"])),
+)]
 struct Arguments {
     /// Be a worker: consume jobs. Run as many as you like.
     #[arg(long, conflicts_with = "task")]
@@ -43,6 +53,33 @@ struct Arguments {
     /// Ask the server (or, with --worker, the worker) on this machine whether it is ready, and exit with 0 if it is.
     #[arg(long, conflicts_with = "task")]
     healthcheck: bool,
+    /// Queue a new job for every image that has failed, print how many, and exit. What was deleted or retried meanwhile is
+    /// skipped, and a second run finds nothing left. It writes to the database only, while API and workers run; the API
+    /// announces the jobs.
+    #[arg(long)]
+    retry_failed: bool,
+    /// With --retry-failed: instead, the captions that failed, of images that did not.
+    #[arg(long, requires = "retry_failed")]
+    captions: bool,
+    /// With --retry-failed: only failures with this code, such as storage_full; may be given several times.
+    #[arg(long = "code", requires = "retry_failed", value_name = "CODE")]
+    codes: Vec<FailureCode>,
+    /// With --retry-failed: only count them, by code.
+    #[arg(long, requires = "retry_failed")]
+    dry_run: bool,
+    /// Show the messages that could not be delivered (queue <prefix>.dead), oldest first, and exit. They stay where they
+    /// are.
+    ///
+    /// A letter that announces a job tells a story and holds nothing: the job is a row of the database, and is announced
+    /// anew without it.
+    #[arg(long)]
+    dead_letters: bool,
+    /// With --dead-letters: remove them once they were printed.
+    #[arg(long, requires = "dead_letters")]
+    drop: bool,
+    /// At most so many images (all, if not given) or letters (50, if not given).
+    #[arg(long, requires = "counted", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
     /// A file of settings, in the form that --print-settings shows.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -56,6 +93,9 @@ const HEAPS: [(&str, &str); 3] = [
     ("MALLOC_MMAP_THRESHOLD_", "4194304"),
     ("MALLOC_TRIM_THRESHOLD_", "8388608"),
 ];
+
+/// Dead letters that are shown where nobody says how many.
+const LETTERS: usize = 50;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -81,12 +121,20 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return app::healthcheck(listen).map(|()| ExitCode::SUCCESS);
     }
     bound_heaps();
+    let log = settings.log.format;
     darkroom::telemetry::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(until_stopped(arguments, settings));
     // Pixels that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome
+    match outcome {
+        // The last line, too, is for the machine that reads the others.
+        Err(error) if log == LogFormat::Json => {
+            tracing::error!(error = format!("{error:#}"), "ended");
+            Ok(ExitCode::FAILURE)
+        }
+        outcome => outcome,
+    }
 }
 
 /// Makes [`HEAPS`] hold, unless somebody has chosen otherwise: glibc reads them once, before `main`, so that the process
@@ -111,6 +159,17 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
             None => ExitCode::FAILURE,
         });
     }
+    if arguments.retry_failed {
+        return retry_failed(arguments, &settings, &stop).await;
+    }
+    if arguments.dead_letters {
+        let limit = arguments.limit.map_or(LETTERS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let showing = app::dead_letters(&settings, limit, arguments.drop, |line| print(line).map(drop));
+        return match stop.run_until_cancelled(showing).await.transpose()? {
+            Some(done) => print(&done),
+            None => Ok(ExitCode::FAILURE),
+        };
+    }
     let role = match (arguments.worker, arguments.standalone) {
         (true, _) => Role::Worker(arguments.queues.clone()),
         (_, true) => Role::Standalone,
@@ -128,6 +187,22 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+async fn retry_failed(
+    arguments: &Arguments,
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let choice = RetryChoice {
+        captions: arguments.captions,
+        codes: arguments.codes.clone(),
+        limit: arguments.limit,
+        dry_run: arguments.dry_run,
+    };
+    let report = app::retry_failed(settings, choice, stop).await?;
+    print(&report.to_string())?;
+    report.unfinished.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 /// The first SIGTERM or SIGINT stops in order, the second at once.
@@ -149,9 +224,10 @@ fn text((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(Stri
     name.into_string().ok().zip(value.into_string().ok())
 }
 
-#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
+/// What was asked for goes to standard output, all of it or with an error.
 fn print(text: &str) -> anyhow::Result<ExitCode> {
-    print!("{text}");
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).context("cannot print")?;
     Ok(ExitCode::SUCCESS)
 }
 

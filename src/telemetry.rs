@@ -20,7 +20,7 @@ pub enum TelemetryError {
     Twice(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends events that pass `log.level` to standard error, in the form `log.format`.
+/// Sends events that pass `log.level`, and panics, to standard error, in the form `log.format`.
 ///
 /// # Errors
 /// If the filter cannot be parsed, or logging was set up before in this process.
@@ -33,5 +33,11 @@ pub fn start(log: &Log) -> Result<(), TelemetryError> {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     }
-    .map_err(TelemetryError::Twice)
+    .map_err(TelemetryError::Twice)?;
+    // In the same form as everything else. What became of its job or its request is told by whoever caught it.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, text = panic.payload_as_str(), "a panic");
+    }));
+    Ok(())
 }

@@ -17,7 +17,7 @@ use toml::de::{DeString, DeTable};
 const HOUSE: &str = "
     domain    |                                           | thiserror time
     settings  | domain                                    | config secrecy serde thiserror
-    telemetry | settings                                  | thiserror tracing_subscriber
+    telemetry | settings                                  | thiserror tracing tracing_subscriber
     store     | domain settings                           | everyday async deadpool_postgres refinery tokio_postgres
     files     | domain settings                           | everyday async
     queue     | domain settings                           | everyday async lapin

@@ -1,21 +1,26 @@
 //! Wiring: which parts a role consists of, in which order they start, and how they stop.
 
 mod connect;
+mod dead_letters;
 mod healthcheck;
+mod retries;
 
+pub use dead_letters::dead_letters;
 pub use healthcheck::healthcheck;
+pub use retries::{RetryChoice, RetryReport, retry_failed};
 
 use crate::captioner::Captioner;
-use crate::domain::JobKind;
+use crate::domain::{JobKind, reason};
 use crate::embedded::Embedded;
-use crate::http::{self, Listener, Probes};
+use crate::files::Files;
+use crate::http::{self, Listener, Opening, Probes};
 use crate::queue::Queue;
 use crate::relay::Relay;
 use crate::settings::Settings;
-use crate::store::Notices;
+use crate::store::{Notices, Store};
 use crate::worker::{Stopped, Worker};
 use anyhow::Context;
-use connect::Parts;
+use connect::{DATABASE, Parts, Progress, VOLUME};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -51,61 +56,45 @@ impl App {
     /// # Errors
     /// If a setting is missing, an address is taken, the migrations fail, or a dependency refuses for good.
     pub async fn start(role: Role, settings: Settings, stop: CancellationToken) -> anyhow::Result<Self> {
-        let Parts { store, files, queue, embedded } = connect::parts(&role, &settings).await?;
+        let ground = connect::ground(&role, &settings)?;
+        let queue = ground.queue.clone();
         let captioner = Captioner::from_settings(&settings.captioner)?;
         let grace =
             LAST_ANSWERS + if role == Role::Server { settings.http.grace } else { settings.worker.grace };
-        let mut parts = JoinSet::new();
-        let mut address = None;
-
-        let probes = {
-            let (store, files, queue) = (store.clone(), files.clone(), queue.clone());
-            // An upload is taken while the broker is away; a worker without one has nothing to do.
-            let broker_is_essential = matches!(role, Role::Worker(_));
-            Probes::default()
-                .with("database", true, move || {
-                    asked(store.clone(), |store| async move { store.check().await })
-                })
-                .with("volume", true, move || {
-                    asked(files.clone(), |files| async move {
-                        // The paths are for the log alone.
-                        files.check().await.map_err(|_| "the volume cannot be written")
-                    })
-                })
-                .with("broker", broker_is_essential, move || {
-                    asked(queue.clone(), |queue| async move { queue.check().await })
-                })
+        let (mut parts, mut address) = (JoinSet::new(), None);
+        let (progress, opening) = (Progress::default(), Opening::default());
+        // It answers from the beginning, so that nobody takes a process that waits for a dead one.
+        let (key, listen) = match role {
+            Role::Worker(_) => ("worker.listen", settings.worker.listen),
+            _ => ("http.listen", Some(settings.http.listen)),
         };
-
-        if !matches!(role, Role::Worker(_)) {
-            let listener = bind("http.listen", settings.http.listen).await?;
+        if let Some(listen) = listen {
+            let listener = bind(key, listen).await?;
             address = Some(listener.address());
-            let notices = Notices::start(&store, stop.clone());
-            let state = http::State::new(store.clone(), files.clone(), notices.clone(), &settings);
-            let api = http::api(state, probes.clone(), &settings.auth);
-            let (grace, stopping) = (settings.http.grace, stop.clone());
-            parts.spawn(async move { serve(listener.serve(api, grace, stopping)).await });
-            let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
-            let stopping = stop.clone();
-            parts.spawn(async move {
-                relay.run(stopping).await;
-                Ok(Stopped::Clean)
-            });
+            let (routes, grace, stopping) =
+                (opening.routes(progress.probes()), settings.http.grace, stop.clone());
+            parts.spawn(async move { serve(listener.serve(routes, grace, stopping)).await });
         }
+        let Parts { store, files, embedded } = connect::parts(ground, &settings, &progress).await?;
+
+        let probes = probes(&role, &store, &files, &queue);
         let kinds = match role {
-            Role::Server => Vec::new(),
             Role::Worker(kinds) => {
-                if let Some(listen) = settings.worker.listen {
-                    let listener = bind("worker.listen", listen).await?;
-                    address = Some(listener.address());
-                    let (grace, stopping) = (settings.http.grace, stop.clone());
-                    parts.spawn(async move {
-                        serve(listener.serve(http::health_only(probes), grace, stopping)).await
-                    });
-                }
+                opening.open(http::health_only(probes));
                 kinds
             }
-            Role::Standalone => JobKind::ALL.to_vec(),
+            Role::Server | Role::Standalone => {
+                let notices = Notices::start(&store, stop.clone());
+                let state = http::State::new(store.clone(), files.clone(), notices.clone(), &settings);
+                opening.open(http::api(state, probes, &settings.auth));
+                let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
+                let stopping = stop.clone();
+                parts.spawn(async move {
+                    relay.run(stopping).await;
+                    Ok(Stopped::Clean)
+                });
+                if role == Role::Standalone { JobKind::ALL.to_vec() } else { Vec::new() }
+            }
         };
         if !kinds.is_empty() {
             let worker = Worker::new(store, files, queue.clone(), captioner, &settings);
@@ -173,7 +162,27 @@ impl App {
 /// # Errors
 /// If `database.url` is not set or the migrations fail.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
-    connect::migrated_store(settings).await.map(drop)
+    connect::migrate(settings).await
+}
+
+/// What `/readyz` asks. Everybody may read the answers, so that they hold reasons and no paths.
+fn probes(role: &Role, store: &Store, files: &Files, queue: &Queue) -> Probes {
+    let (store, files, queue) = (store.clone(), files.clone(), queue.clone());
+    // An upload is taken while the broker is away; a worker without one has nothing to do.
+    let broker_is_essential = matches!(role, Role::Worker(_));
+    Probes::default()
+        .with(DATABASE, true, move || {
+            asked(store.clone(), |store| async move { store.check().await.map_err(|error| reason(&error)) })
+        })
+        .with(VOLUME, true, move || {
+            asked(
+                files.clone(),
+                |files| async move { files.check().await.map_err(|error| error.without_path()) },
+            )
+        })
+        .with("broker", broker_is_essential, move || {
+            asked(queue.clone(), |queue| async move { queue.check().await.map_err(|error| reason(&error)) })
+        })
 }
 
 async fn asked<T, F: Future>(part: T, question: impl FnOnce(T) -> F) -> F::Output {

@@ -45,6 +45,21 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    /// What may be said to those who are no operators.
+    #[must_use]
+    pub fn without_path(&self) -> String {
+        match self {
+            Self::Missing { .. } => "a file is missing".to_owned(),
+            Self::Foreign { .. } => "the folder belongs to another installation".to_owned(),
+            Self::Full { .. } => "no room left on the volume".to_owned(),
+            Self::Unavailable { doing, source, .. } => {
+                format!("{} failed: {source}", doing.trim_end_matches(','))
+            }
+        }
+    }
+}
+
 /// Names what was being done, and to what, when the system said no.
 pub(super) trait Doing<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, FileError>;

@@ -28,15 +28,14 @@ pub(super) async fn refuse(error: Error) -> Response {
     } else if error.status().is_client_error() {
         Refusal::Malformed(format!("The request cannot be understood: {error}"))
     } else {
-        tracing::error!(%error, "a request failed in a library");
-        Refusal::Internal
+        Refusal::Internal(format!("a library: {error}"))
     };
     answer(&refusal)
 }
 
 /// What a handler that panicked is answered with; the panic itself was logged by its hook.
 pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    answer(&Refusal::Internal)
+    answer(&Refusal::Internal("its handler panicked".to_owned()))
 }
 
 /// A refusal outside of the documented operations.

@@ -2,35 +2,47 @@
 
 use super::Tag;
 use super::envelope::HealthAnswer;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// How long a dependency may take to answer.
+/// How long a dependency may take to answer before it is reported as silent.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-type Check = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+/// How long an answer is passed on to others who ask.
+const FRESH: Duration = Duration::from_millis(500);
 
-/// A question to one dependency.
-#[derive(Clone)]
-pub struct Probe {
+/// Characters of an answer that are passed on; a dependency may say anything.
+const LONGEST: usize = 300;
+
+type Answer = Result<(), String>;
+type Check = Box<dyn Fn() -> BoxFuture<'static, Answer> + Send + Sync>;
+/// A question under way, or its answer and when it came; all who ask meanwhile wait for the same.
+type Asked = Shared<BoxFuture<'static, (Answer, Instant)>>;
+
+/// A question to one dependency, which is never asked twice at the same time: if it hangs, those who ask after it must not
+/// take one connection or one thread after the other.
+struct Probe {
     name: &'static str,
     /// Whether this process is of no use without it.
     essential: bool,
     check: Check,
+    asked: Mutex<Option<Asked>>,
 }
 
 /// All dependencies of this process.
 #[derive(Clone, Default)]
-pub struct Probes(Vec<Probe>);
+pub struct Probes(Vec<Arc<Probe>>);
 
 impl Probes {
-    /// Adds a dependency. One that is not `essential` is reported, and does not make the process unready.
+    /// Adds a dependency. One that is not `essential` is reported, and does not make the process unready. What the check
+    /// says is shown to everybody: it must hold no secret and no path.
     #[must_use]
     pub fn with<E, F>(
         mut self,
@@ -42,25 +54,48 @@ impl Probes {
         E: std::fmt::Display,
         F: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let check: Check = Arc::new(move || {
+        let check: Check = Box::new(move || {
             let asked = check();
-            Box::pin(async move { asked.await.map_err(|error| error.to_string()) })
+            async move { asked.await.map_err(|error| error.to_string().chars().take(LONGEST).collect()) }
+                .boxed()
         });
-        self.0.push(Probe { name, essential, check });
+        self.0.push(Arc::new(Probe { name, essential, check, asked: Mutex::default() }));
         self
     }
 
     async fn ask(&self) -> (bool, Health) {
-        let asked = self.0.iter().map(|probe| async move {
-            let answer = tokio::time::timeout(PATIENCE, (probe.check)()).await;
-            (probe, answer.unwrap_or_else(|_| Err("no answer in time".to_owned())))
-        });
+        let asked = self.0.iter().map(|probe| async move { (probe, probe.answer().await) });
         let (mut ready, mut checks) = (true, BTreeMap::new());
         for (probe, answer) in futures_util::future::join_all(asked).await {
             ready &= answer.is_ok() || !probe.essential;
             checks.insert(probe.name.to_owned(), answer.err().unwrap_or_else(|| "ok".to_owned()));
         }
         (ready, Health { ready, version: env!("CARGO_PKG_VERSION").to_owned(), checks })
+    }
+}
+
+impl Probe {
+    async fn answer(&self) -> Answer {
+        match tokio::time::timeout(PATIENCE, self.asked()).await {
+            Ok((answer, _)) => answer,
+            Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+        }
+    }
+
+    /// The question that is under way, the answer that has just come, or a new question.
+    fn asked(&self) -> Asked {
+        // Nothing that can panic is done under the lock.
+        let mut slot = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = slot.as_ref().filter(|asked| asked.peek().is_none_or(|(_, at)| at.elapsed() < FRESH));
+        if let Some(asked) = known {
+            return asked.clone();
+        }
+        // On its own, so that it is brought to its end although those who asked have gone.
+        let asking = tokio::spawn((self.check)());
+        let answer = async move {
+            (asking.await.unwrap_or_else(|_| Err("the check broke off".to_owned())), Instant::now())
+        };
+        slot.insert(answer.boxed().shared()).clone()
     }
 }
 
@@ -111,5 +146,44 @@ impl HealthApi {
             (true, health) => ReadyResponse::Ready(Json(health.into())),
             (false, health) => ReadyResponse::Unready(Json(health.into()), 1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn a_dependency_that_hangs_is_asked_once_however_many_ask() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let probes = Probes::default().with("volume", true, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<Answer>()
+        });
+        let all = futures_util::future::join_all((0..50).map(|_| probes.ask())).await;
+        for (ready, health) in all {
+            assert_eq!((ready, health.checks["volume"].as_str()), (false, "no answer within 3 seconds"));
+        }
+        drop(probes.0[0].asked());
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_passed_on_for_a_moment_and_then_asked_for_anew() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let probes = Probes::default().with("database", true, move || {
+            let healthy = counted.fetch_add(1, Ordering::Relaxed) > 0;
+            async move { if healthy { Ok(()) } else { Err("away".repeat(1000)) } }
+        });
+        for _ in 0..3 {
+            let (ready, health) = probes.ask().await;
+            assert!(!ready && health.checks["database"].len() == LONGEST);
+        }
+        tokio::time::sleep(FRESH).await;
+        assert!(probes.ask().await.0);
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 }

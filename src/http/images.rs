@@ -6,7 +6,7 @@ use super::refusal::{ImageRefusal, ReadRefusal, Refusal, RetryRefusal, UploadRef
 use super::schema::{ImageList, Status, Upload};
 use super::state::State;
 use super::upload::UploadForm;
-use crate::domain::{ImageId, ImageStatus};
+use crate::domain::{ImageId, ImageStatus, reason};
 use crate::intake::Receipt;
 use crate::store::{ImageRecord, ListFilter, Notice, Retried, Subscription};
 use poem::http::HeaderMap;
@@ -163,11 +163,7 @@ impl ImagesApi {
         for key in deleted.ok_or(Refusal::NotFound)?.files {
             // The rows are gone, and with them the image; a file that stays behind is found by the sweep.
             if let Err(error) = state.files.remove(&key).await {
-                tracing::warn!(
-                    image = id.0,
-                    error = &error as &dyn std::error::Error,
-                    "a file is left to the sweep"
-                );
+                tracing::warn!(image = id.0, error = reason(&error), "a file is left to the sweep");
             }
         }
         Ok(DeleteResponse::Deleted)

@@ -9,6 +9,7 @@ mod examples;
 mod health;
 mod images;
 mod incoming;
+mod opening;
 mod pictures;
 mod refusal;
 mod request_id;
@@ -16,10 +17,12 @@ mod schema;
 mod serve;
 mod state;
 mod stats;
+mod throttle;
 mod upload;
 
 pub use document::{json, yaml};
-pub use health::{Probe, Probes};
+pub use health::Probes;
+pub use opening::Opening;
 pub use serve::{Listener, api, health_only};
 pub use state::State;
 

@@ -156,7 +156,10 @@ impl PicturesApi {
         };
         let range = range.ok_or(Refusal::RangeNotSatisfiable)?;
         let (first, last) = (*range.start(), *range.end());
-        content.seek(SeekFrom::Start(first)).await.map_err(|_| Refusal::Internal)?;
+        content
+            .seek(SeekFrom::Start(first))
+            .await
+            .map_err(|error| Refusal::Internal(format!("seeking in a file: {error}")))?;
         let count = last - first + 1;
         let picture = picture(file.media_type, Body::from_async_read(content.take(count)));
         let described = format!("bytes {first}-{last}/{length}");

@@ -2,12 +2,14 @@
 
 use super::envelope::{ErrorBody, ErrorCode};
 use super::request_id;
+use super::throttle::Throttle;
+use crate::domain::reason;
 use crate::files::FileError;
 use crate::intake::IntakeError;
 use crate::store::StoreError;
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
-use std::error::Error;
+use std::time::Instant;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +36,8 @@ pub(super) enum Refusal {
     NothingFailed(crate::domain::ImageStatus),
     #[error("Too many uploads at this moment")]
     TooManyUploads,
+    #[error("The server is starting; try again")]
+    Starting,
     #[error("A dependency did not answer in time")]
     TimedOut,
     #[error("The range lies outside the file")]
@@ -44,9 +48,17 @@ pub(super) enum Refusal {
     Store(#[from] StoreError),
     #[error(transparent)]
     Files(#[from] FileError),
-    #[error("Something went wrong on our side")]
-    Internal,
+    /// What happened is for the log; the caller gets [`INTERNAL`].
+    #[error("{0}")]
+    Internal(String),
 }
+
+const INTERNAL: &str = "Something went wrong on our side";
+
+/// While a dependency is away, every request is refused for the same reason.
+static DATABASE_AWAY: Throttle = Throttle::new();
+static VOLUME_AWAY: Throttle = Throttle::new();
+static OTHERS_AWAY: Throttle = Throttle::new();
 
 impl From<IntakeError> for Refusal {
     fn from(error: IntakeError) -> Self {
@@ -74,7 +86,7 @@ impl Refusal {
             Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
             Self::TooManyUploads => (429, ErrorCode::Overloaded),
-            Self::TimedOut => (503, ErrorCode::Overloaded),
+            Self::Starting | Self::TimedOut => (503, ErrorCode::Overloaded),
             Self::Intake(error) => match error {
                 IntakeError::UnsupportedType => (415, ErrorCode::UnsupportedType),
                 IntakeError::Undecodable(_) => (422, ErrorCode::Undecodable),
@@ -93,7 +105,7 @@ impl Refusal {
             Self::Files(FileError::Unavailable { .. } | FileError::Foreign { .. }) => {
                 (503, ErrorCode::Overloaded)
             }
-            Self::Store(_) | Self::Files(FileError::Missing { .. }) | Self::Internal => {
+            Self::Store(_) | Self::Files(FileError::Missing { .. }) | Self::Internal(_) => {
                 (500, ErrorCode::Internal)
             }
         }
@@ -117,7 +129,7 @@ impl Refusal {
             Self::Files(FileError::Unavailable { .. } | FileError::Foreign { .. }) => {
                 "The storage is away; try again".to_owned()
             }
-            Self::Store(_) | Self::Files(_) => Self::Internal.to_string(),
+            Self::Store(_) | Self::Files(_) | Self::Internal(_) => INTERNAL.to_owned(),
             other => {
                 let sentence = other.to_string();
                 let mut letters = sentence.chars();
@@ -129,14 +141,29 @@ impl Refusal {
     /// The body of the answer. What failed on our side is logged here, once.
     pub(super) fn body(&self) -> ErrorBody {
         let (status, code) = self.status_and_code();
-        let request_id = request_id::current();
-        let cause = self as &dyn Error;
+        let (request_id, error) = (request_id::current(), reason(self));
         match status {
-            500 => tracing::error!(request_id, error = cause, "a request failed"),
-            501.. => tracing::warn!(request_id, error = cause, "a request was refused"),
-            _ => tracing::debug!(request_id, error = cause, "a request was refused"),
+            500 => tracing::error!(request_id, error, "a request failed"),
+            501.. => match self.throttle().admit(Instant::now()) {
+                Some(untold) => tracing::warn!(
+                    request_id,
+                    error,
+                    untold,
+                    "a request was refused; the next such line in a minute, with the number of those between"
+                ),
+                None => tracing::debug!(request_id, error, "a request was refused"),
+            },
+            _ => tracing::debug!(request_id, error, "a request was refused"),
         }
         ErrorBody::new(self.sentence(), code, request_id)
+    }
+
+    const fn throttle(&self) -> &'static Throttle {
+        match self {
+            Self::Store(_) => &DATABASE_AWAY,
+            Self::Files(_) => &VOLUME_AWAY,
+            _ => &OTHERS_AWAY,
+        }
     }
 }
 

@@ -30,6 +30,8 @@ struct Body {
 /// Why a message is not an announcement.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Malformed {
+    #[error("it is not known to come from a queue of jobs")]
+    OtherQueue,
     #[error("it is {0} bytes long")]
     TooLong(usize),
     #[error("it is not the JSON of an announcement: {0}")]

@@ -3,10 +3,12 @@
 //! Two carriers, one face: RabbitMQ between processes, and a plain queue within one.
 
 mod announcement;
+mod dead_letters;
 mod in_process;
 mod rabbitmq;
 
 pub use announcement::Announcement;
+pub use dead_letters::{DeadLetter, DeadLetters};
 
 use crate::domain::JobKind;
 use crate::settings;
@@ -94,6 +96,17 @@ impl Queue {
         match &self.0 {
             Carrier::RabbitMq { broker, .. } => broker.waiting(kind).await,
             Carrier::InProcess(lanes) => Ok(lanes.waiting(kind)),
+        }
+    }
+
+    /// Takes up to `limit` dead letters in hand, oldest first.
+    ///
+    /// # Errors
+    /// If the broker is away, or nothing was ever declared under this prefix.
+    pub async fn dead_letters(&self, limit: usize) -> Result<DeadLetters, QueueError> {
+        match &self.0 {
+            Carrier::RabbitMq { broker, .. } => broker.dead_letters(limit).await,
+            Carrier::InProcess(_) => Ok(DeadLetters::NONE),
         }
     }
 

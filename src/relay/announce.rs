@@ -1,7 +1,7 @@
 //! From the row to the broker.
 
 use super::Relay;
-use crate::domain::Backoff;
+use crate::domain::{Backoff, Outage, reason};
 use crate::queue::{Announcement, QueueError};
 use crate::store::{Notice, StoreError, Subscription};
 use std::time::Duration;
@@ -31,22 +31,22 @@ enum AnnounceError {
 impl Relay {
     pub(super) async fn announce_until(&self, stop: &CancellationToken) {
         let mut notices = self.notices.subscribe();
-        let (mut failures, mut forgotten) = (0, self.queue.forgets());
+        let (mut failures, mut outage, mut forgotten) = (0, Outage::none(), self.queue.forgets());
         while !stop.is_cancelled() {
             // Before looking at the rows: a job that appears from here on is noticed.
             notices.drain();
             match self.announce_all(&mut forgotten, stop).await {
                 Ok(wait) => {
-                    if failures > 0 {
-                        tracing::info!("announcing jobs again");
+                    if let Some(lasted) = outage.ends() {
+                        tracing::info!(seconds = lasted.as_secs(), "announcing jobs again");
                     }
                     failures = 0;
                     stop.run_until_cancelled(wait_for_work(&mut notices, wait.min(self.poll).max(SHORTEST)))
                         .await;
                 }
                 Err(error) => {
-                    if failures == 0 {
-                        let error = &error as &dyn std::error::Error;
+                    let error = reason(&error);
+                    if outage.fails(&error) {
                         tracing::warn!(error, "jobs cannot be announced; they wait in the database");
                     }
                     failures += 1;

@@ -2,15 +2,26 @@
 
 use super::Relay;
 use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun};
+use crate::queue::QueueError;
 use crate::store::{Ending, Finish, Lease, StoreError};
 use std::time::Duration;
+
+/// Why lost announcements could not be looked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SearchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
 
 impl Relay {
     /// Jobs whose lease ran out: queued again, or failed if it was the last attempt.
     pub(super) async fn rescue(&self) -> Result<(), StoreError> {
         for lost in self.store.requeue_expired(self.max_attempts).await? {
-            let Lease { image, job, attempt, kind, .. } = lost;
-            tracing::warn!(%image, %job, %attempt, %kind, "its worker vanished; queued again");
+            let (image, job, attempt, kind) =
+                (lost.image.get(), lost.job.get(), lost.attempt.get(), lost.kind);
+            tracing::warn!(image, job, attempt, %kind, "its worker vanished; queued again");
         }
         for lost in self.store.expired_for_good(self.max_attempts).await? {
             self.give_up(lost).await?;
@@ -35,7 +46,13 @@ impl Relay {
         let run = StageRun { stage, run: Duration::ZERO, failure: Some(failure.clone()) };
         match self.store.end_job(lost, &Ending::Failed(failure), &[run]).await? {
             Finish::Recorded { .. } => {
-                tracing::error!(%image, %job, %attempt, %kind, "its worker vanished in the last attempt; failed");
+                let (image, job, attempt) = (image.get(), job.get(), attempt.get());
+                let bulk =
+                    if kind == JobKind::Image { "--retry-failed" } else { "--retry-failed --captions" };
+                tracing::error!(
+                    image, job, attempt, %kind,
+                    "its worker vanished in the last attempt; failed for good; POST /api/images/{image}/retry or {bulk} asks for it again"
+                );
             }
             // Another relay was faster, or the worker came back to life.
             Finish::LeaseLost => {}
@@ -43,10 +60,10 @@ impl Relay {
         Ok(())
     }
 
-    pub(super) async fn find_lost_announcements(&self) -> Result<(), StoreError> {
+    pub(super) async fn find_lost_announcements(&self) -> Result<(), SearchError> {
         for kind in JobKind::ALL {
             // A broker that is away has lost nothing yet.
-            let Ok(waiting) = self.queue.waiting(*kind).await else { continue };
+            let waiting = self.queue.waiting(*kind).await?;
             let found = self.store.reannounce(*kind, waiting == 0, self.reannounce_after).await?;
             if found > 0 {
                 tracing::warn!(%kind, jobs = found, "the broker no longer holds announced jobs; announcing them again");

@@ -1,5 +1,6 @@
 //! Repeating work, and what an outage means for it.
 
+use crate::domain::{Outage, reason};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -42,18 +43,23 @@ pub(super) async fn repeat<E: std::error::Error + 'static, F: Future<Output = Re
     pause: Duration,
     work: impl Fn(Health) -> F,
 ) {
-    let mut health = Health::Sound;
+    let (mut health, mut outage) = (Health::Sound, Outage::none());
     loop {
         let outcome = work(health).await;
-        let next = health.after(outcome.is_ok(), Instant::now());
-        match (health, outcome) {
-            (Health::Failing, Ok(())) => tracing::info!(doing, "works again"),
-            (Health::Sound | Health::BackSince(_), Err(error)) => {
-                tracing::warn!(doing, error = &error as &dyn std::error::Error, "failed; trying again");
+        health = health.after(outcome.is_ok(), Instant::now());
+        match outcome {
+            Ok(()) => {
+                if let Some(lasted) = outage.ends() {
+                    tracing::info!(doing, seconds = lasted.as_secs(), "works again");
+                }
             }
-            _ => {}
+            Err(error) => {
+                let error = reason(&error);
+                if outage.fails(&error) {
+                    tracing::warn!(doing, error, "failed; trying until it works");
+                }
+            }
         }
-        health = next;
         tokio::time::sleep(pause).await;
     }
 }

@@ -61,6 +61,20 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+
+    /// Whether a process that is starting may wait for it to be mended. Besides what is transient: a login that is refused,
+    /// a database that is not there, a privilege that is lacking; an operator can grant each of them meanwhile.
+    #[must_use]
+    pub fn may_be_mended(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
+                return may_pass(error) || error.code().is_some_and(is_denied);
+            }
+            cause = error.source();
+        }
+        self.is_transient()
+    }
 }
 
 /// What the driver says, or that nothing was said in time.
@@ -88,7 +102,13 @@ impl<T> Doing<T> for Result<T, Fault> {
 
 impl<T> Doing<T> for Result<T, PoolError> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|source| StoreError::Unavailable { doing, source: Box::new(source) })
+        self.map_err(|error| StoreError::Unavailable {
+            doing,
+            source: match error {
+                PoolError::Backend(source) => Box::new(source),
+                other => Box::new(other),
+            },
+        })
     }
 }
 
@@ -112,4 +132,10 @@ fn may_pass(error: &tokio_postgres::Error) -> bool {
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         ]
         .contains(state)
+}
+
+/// 28 invalid authorization, 3D no such database, 42501 insufficient privilege, 55000 the database takes no connections.
+fn is_denied(state: &SqlState) -> bool {
+    matches!(state.code().get(..2), Some("28" | "3D"))
+        || [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE].contains(state)
 }

@@ -1,7 +1,7 @@
 //! What Postgres tells those who wait: a notification arrives when, and only if, its transaction commits.
 
 use super::{Store, StoreError};
-use crate::domain::{Backoff, ImageId};
+use crate::domain::{Backoff, ImageId, Outage, reason};
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -49,24 +49,21 @@ impl Notices {
 
     async fn listen_for_ever(&self, store: &Store) {
         let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let mut failures = 0;
+        let (mut failures, mut outage) = (0, Outage::none());
         loop {
-            match self.listen(store, &mut failures).await {
-                Ok(()) => tracing::warn!("the connection for notifications ended; connecting again"),
-                Err(error) if failures == 0 => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "no notifications; polling meanwhile"
-                    );
-                }
-                Err(_) => {}
+            let error = match self.listen(store, &mut failures, &mut outage).await {
+                Ok(()) => "the connection ended".to_owned(),
+                Err(error) => reason(&error),
+            };
+            if outage.fails(&error) {
+                tracing::warn!(error, "no notifications; polling until they come again");
             }
             failures += 1;
             tokio::time::sleep(backoff.delay(failures, rand::random())).await;
         }
     }
 
-    async fn listen(&self, store: &Store, failures: &mut u32) -> Result<(), StoreError> {
+    async fn listen(&self, store: &Store, failures: &mut u32, outage: &mut Outage) -> Result<(), StoreError> {
         let unavailable = |source| StoreError::Unavailable {
             doing: "listening for notifications",
             source: Box::new(source),
@@ -82,6 +79,9 @@ impl Notices {
                 done = &mut listen, if !listening => {
                     done.map_err(unavailable)?;
                     (listening, *failures) = (true, 0);
+                    if let Some(lasted) = outage.ends() {
+                        tracing::info!(seconds = lasted.as_secs(), "notifications come again");
+                    }
                     self.tell(Notice::Resumed);
                 }
                 message = messages.next() => match message {

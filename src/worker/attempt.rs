@@ -1,7 +1,8 @@
 //! One attempt at a job: under a lease that is renewed, within a time limit, behind a panic boundary, with one ending.
 
+use super::told::Told;
 use super::{BACKOFF, Worker};
-use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict};
+use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict, reason};
 use crate::files::FileError;
 use crate::store::{Claim, Ending, Finish, Lease, MadeImage, StoreError, Work};
 use std::any::Any;
@@ -48,11 +49,9 @@ impl Worker {
         loop {
             tokio::time::sleep(self.settings.renew).await;
             match self.store.renew(lease, self.settings.lease).await {
-                Ok(true) => {}
+                Ok(true) => self.database_answers(),
                 Ok(false) => return,
-                Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a lease could not be renewed")
-                }
+                Err(error) => self.database_failed(&error, "leases cannot be renewed; the work goes on"),
             }
         }
     }
@@ -79,25 +78,14 @@ impl Worker {
         let finish = match recorded.await {
             Ok(finish) => finish,
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(%image, %job, %attempt, %kind, error, "cannot be recorded; tried again when the lease ends");
+                let (image, job, attempt, error) = (image.get(), job.get(), attempt.get(), reason(&error));
+                tracing::error!(image, job, attempt, %kind, error, "cannot be recorded; tried again when the lease ends");
                 return;
             }
         };
-        let ms = begun.elapsed().as_millis();
-        match (&finish, &ending, retry) {
-            (Finish::LeaseLost, ..) => {
-                tracing::warn!(%image, %job, %attempt, %kind, "the lease was lost; discarded")
-            }
-            (_, Ending::Failed(failure), Some(wait)) => {
-                tracing::warn!(%image, %job, %attempt, %kind, %failure, ?wait, "failed; tried again later");
-            }
-            (_, Ending::Failed(failure), None) => {
-                tracing::warn!(%image, %job, %attempt, %kind, %failure, "failed for good")
-            }
-            _ => tracing::info!(%image, %job, %attempt, %kind, ms, "done"),
-        }
-        self.discard(finish, &ending).await;
+        let told = if finish == Finish::LeaseLost { Told::LeaseLost } else { Told::of(&ending, retry) };
+        told.log(lease, begun.elapsed());
+        self.discard(lease, finish, &ending).await;
     }
 
     /// Repeats a write that ends an attempt; it is fenced, so it takes effect once however often it is tried.
@@ -109,16 +97,21 @@ impl Worker {
         loop {
             match write().await {
                 Err(error) if error.is_transient() && begun.elapsed() < self.settings.lease * 2 => {
+                    self.database_failed(&error, "results cannot be recorded; trying again");
                     failures += 1;
                     tokio::time::sleep(BACKOFF.delay(failures, rand::random())).await;
                 }
-                settled => return settled,
+                Ok(finish) => {
+                    self.database_answers();
+                    return Ok(finish);
+                }
+                failed => return failed,
             }
         }
     }
 
     /// Removes files that nothing names now; what cannot be removed is left to the sweep.
-    async fn discard(&self, finish: Finish, ending: &Ending) {
+    async fn discard(&self, lease: Lease, finish: Finish, ending: &Ending) {
         let keys = match (finish, ending) {
             (Finish::Recorded { superseded }, _) => superseded,
             (Finish::LeaseLost, Ending::Image(made)) => {
@@ -129,7 +122,9 @@ impl Worker {
         };
         for key in keys {
             if let Err(error) = self.files.remove(&key).await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "left to the sweep");
+                let (image, job, attempt) = (lease.image.get(), lease.job.get(), lease.attempt.get());
+                let (kind, error) = (lease.kind, reason(&error));
+                tracing::warn!(image, job, attempt, %kind, error, "a file that nothing names is left to the sweep");
             }
         }
     }
@@ -165,13 +160,13 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
 
 /// A volume that is away or full may be back in a moment; a file that is missing will not.
 pub(super) fn storage_failure(error: &FileError) -> Failure {
-    // The path is for the log alone.
-    tracing::warn!(error = error as &dyn std::error::Error, "the volume failed");
-    match error {
+    let failure = match error {
         FileError::Missing { .. } => Failure::permanent(FailureCode::FileMissing, "a stored file is missing"),
         FileError::Full { .. } => Failure::transient(FailureCode::StorageFull, "no room left on the volume"),
         FileError::Unavailable { .. } | FileError::Foreign { .. } => {
             Failure::transient(FailureCode::StorageUnavailable, "the volume could not be read or written")
         }
-    }
+    };
+    // The path is for the log alone.
+    failure.with_detail(&reason(error))
 }

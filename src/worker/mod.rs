@@ -8,15 +8,16 @@ mod attempt;
 mod caption_job;
 mod image_job;
 mod own_thread;
+mod told;
 
 use crate::captioner::Captioner;
-use crate::domain::{Backoff, JobKind};
+use crate::domain::{Backoff, JobKind, Outage, reason};
 use crate::files::Files;
 use crate::queue::{Announcement, Delivery, Queue};
 use crate::settings::{self, Settings};
-use crate::store::{Claim, Store};
+use crate::store::{Claim, Store, StoreError};
 use admission::Admission;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -34,6 +35,8 @@ pub struct Worker {
     settings: settings::Worker,
     max_pixels: u64,
     memory: Admission,
+    /// What the log knows of the database.
+    database: Mutex<Outage>,
 }
 
 /// Whether a worker that was told to stop could finish what it had in hand.
@@ -58,7 +61,16 @@ impl Worker {
     ) -> Arc<Self> {
         let memory = Admission::new(settings.worker.memory_budget_bytes);
         let (settings, max_pixels) = (settings.worker.clone(), settings.limits.max_pixels);
-        Arc::new(Self { store, files, queue, captioner, settings, max_pixels, memory })
+        Arc::new(Self {
+            store,
+            files,
+            queue,
+            captioner,
+            settings,
+            max_pixels,
+            memory,
+            database: Mutex::default(),
+        })
     }
 
     /// Consumes jobs of these kinds until `stop`, then finishes what is in hand within the grace time.
@@ -138,26 +150,44 @@ impl Worker {
             }
             match self.store.claim(job, claimant, self.settings.lease).await {
                 Ok(claimed) => {
+                    self.database_answers();
                     if claimed.is_none() {
-                        tracing::debug!(%image, %job, %kind, "nothing to claim: done, in other hands, or not due");
+                        let (image, job) = (image.get(), job.get());
+                        tracing::debug!(image, job, %kind, "nothing to claim: done, in other hands, or not due");
                     }
                     return Some(claimed);
                 }
-                Err(error) if error.is_transient() => {
+                // This row alone is at fault. It is claimed all the same, so that its attempts come to an end.
+                Err(error @ StoreError::Unreadable { .. }) => {
+                    let (image, job, error) = (image.get(), job.get(), reason(&error));
+                    tracing::error!(image, job, %kind, error, "cannot be worked on; left until its lease ends");
+                    return Some(None);
+                }
+                // Refused or away: either way, of no use to the next delivery.
+                Err(error) => {
                     failures += 1;
-                    if failures == 1 {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::warn!(%image, %job, %kind, error, "cannot claim; trying again");
-                    }
+                    self.database_failed(
+                        &error,
+                        "jobs cannot be claimed; they wait, and so does this worker",
+                    );
                     let pause = tokio::time::sleep(BACKOFF.delay(failures, rand::random()));
                     stop.run_until_cancelled(pause).await;
                 }
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(%image, %job, %kind, error, "cannot be claimed; left in the database");
-                    return Some(None);
-                }
             }
+        }
+    }
+
+    /// Says so once for each reason, however many jobs meet with it and for how long.
+    fn database_failed(&self, error: &StoreError, consequence: &str) {
+        let error = reason(error);
+        if self.database.lock().unwrap_or_else(PoisonError::into_inner).fails(&error) {
+            tracing::warn!(error, "{consequence}");
+        }
+    }
+
+    fn database_answers(&self) {
+        if let Some(lasted) = self.database.lock().unwrap_or_else(PoisonError::into_inner).ends() {
+            tracing::info!(seconds = lasted.as_secs(), "the database answers again");
         }
     }
 }

@@ -14,10 +14,14 @@
 
 mod captions;
 mod command_line;
+mod dead_letters;
 mod document;
 mod faults;
 mod flow;
+mod health;
+mod logs;
 mod messages;
 mod refusals;
+mod retries;
 #[path = "../support/mod.rs"]
 mod support;

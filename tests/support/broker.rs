@@ -68,6 +68,35 @@ impl Broker {
         channel.exchange_delete(self.prefix.as_str().into(), ExchangeDeleteOptions::default()).await.unwrap();
     }
 
+    /// Declares a queue of ours as somebody else might: classic.
+    pub async fn declare_classic(&self, name: &str) {
+        let (_connection, channel) = open(&self.url).await;
+        let (name, options) = (self.queue(name).into(), QueueDeclareOptions::durable());
+        channel.queue_declare(name, options, FieldTable::default()).await.unwrap();
+    }
+
+    /// Takes a message in hand and lets go of it with the channel, as a worker does that dies; `None` if none is there.
+    pub async fn let_go(&self, name: &str) -> Option<()> {
+        let (_connection, channel) = open(&self.url).await;
+        let options = BasicGetOptions { no_ack: false };
+        channel.basic_get(self.queue(name).into(), options).await.unwrap()?;
+        channel.close(200, "let go".into()).await.unwrap();
+        Some(())
+    }
+
+    /// How often the first message was put back since it was written. RabbitMQ 4 removes it at 20.
+    pub async fn times_put_back(&self, name: &str) -> i64 {
+        let (_connection, channel) = open(&self.url).await;
+        let options = BasicGetOptions { no_ack: false };
+        let message = channel.basic_get(self.queue(name).into(), options).await.unwrap().unwrap();
+        let headers = message.properties.headers().clone().unwrap_or_default();
+        match headers.inner().get("x-delivery-count") {
+            Some(AMQPValue::LongLongInt(count)) => *count,
+            None => 0,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Sends a message as a stranger would.
     pub async fn publish(&self, kind: &str, bodies: &[Vec<u8>]) {
         let (_connection, channel) = open(&self.url).await;

@@ -71,6 +71,12 @@ impl Database {
         Hoard { server: self.server.clone(), clients: Vec::new() }
     }
 
+    /// Whether new connections are let in.
+    pub async fn admit(&self, whether: bool) {
+        let sql = format!("alter database {} with allow_connections = {whether}", self.name);
+        connect(&self.server).await.batch_execute(&sql).await.unwrap();
+    }
+
     /// Ends every other connection to this database.
     pub async fn terminate_connections(&self) {
         let sql =

@@ -47,7 +47,8 @@ impl Process {
         let address = eventually("the process listens", || async {
             let log = self.log();
             let rest = log.split("listening on http://").nth(1)?;
-            rest.split_whitespace().next()?.parse::<SocketAddr>().ok()
+            let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
+            rest[..end].parse::<SocketAddr>().ok()
         });
         Client::new(Some(address.await))
     }
@@ -79,6 +80,17 @@ impl Drop for Process {
             eprintln!("log of the process:\n{}", self.log());
         }
     }
+}
+
+/// Runs the binary to its end on this ground: whether it succeeded, and what it printed to standard output and to standard
+/// error.
+pub async fn output(ground: &Ground, arguments: &[&str], own: &[(&str, &str)]) -> (bool, String, String) {
+    let mut command = command(arguments);
+    command.envs(ground.environment(own));
+    // Elsewhere, so that whatever the test runs goes on.
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
 /// The binary, in an environment without settings of ours.

@@ -1,11 +1,13 @@
 //! RabbitMQ: one connection for each process, a channel for each purpose, and an explicit road back after every failure.
 
 mod broker;
+mod dead_letters;
 mod publisher;
 mod subscriber;
 mod topology;
 
 pub(super) use broker::Broker;
+pub(super) use dead_letters::Held;
 pub(super) use publisher::Publisher;
 pub(super) use subscriber::{Subscriber, acknowledge, give_back};
 

@@ -71,6 +71,6 @@ async fn confirmations(sent: Vec<PublisherConfirm>) -> Vec<bool> {
 }
 
 /// An unroutable mandatory message is acknowledged *and* returned; only an acknowledgement without a return is a promise.
-fn is_stored(confirmation: Confirmation) -> bool {
+pub(super) fn is_stored(confirmation: Confirmation) -> bool {
     confirmation.is_ack() && confirmation.take_message().is_none()
 }

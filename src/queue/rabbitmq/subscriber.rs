@@ -3,7 +3,7 @@
 use super::super::announcement::Announcement;
 use super::super::{Delivery, QueueError, Receipt};
 use super::{Broker, answered};
-use crate::domain::{Backoff, JobKind};
+use crate::domain::{Backoff, JobKind, Outage, reason};
 use futures_util::StreamExt;
 use lapin::message::Delivery as Message;
 use lapin::options::{
@@ -22,8 +22,8 @@ pub(in crate::queue) struct Subscriber {
     prefetch: u16,
     subscription: Option<Subscription>,
     failures: u32,
-    /// Whether the log was told, once, that it does not work.
-    complained: bool,
+    /// What the log knows of its not working.
+    outage: Outage,
 }
 
 struct Subscription {
@@ -34,7 +34,7 @@ struct Subscription {
 
 impl Subscriber {
     pub(in crate::queue) const fn new(broker: Broker, kind: JobKind, prefetch: u16) -> Self {
-        Self { broker, kind, prefetch, subscription: None, failures: 0, complained: false }
+        Self { broker, kind, prefetch, subscription: None, failures: 0, outage: Outage::none() }
     }
 
     pub(in crate::queue) async fn next(&mut self) -> Delivery {
@@ -55,8 +55,9 @@ impl Subscriber {
                         Ok(announcement) => {
                             return Delivery { announcement, receipt: Receipt::RabbitMq(Box::new(message)) };
                         }
-                        Err(reason) => {
-                            tracing::warn!(queue = %self.kind, %reason, "a message is no announcement; dead-lettered");
+                        Err(malformed) => {
+                            let (bytes, error) = (message.data.len(), reason(&malformed));
+                            tracing::warn!(queue = %self.kind, bytes, error, "a message is no announcement; dead-lettered, see --dead-letters");
                             let reject = BasicRejectOptions { requeue: false };
                             note("dead-lettering", message.reject(reject).await);
                         }
@@ -91,18 +92,18 @@ impl Subscriber {
         self.failures += 1;
         match self.try_subscribe().await {
             Ok(subscription) => {
-                if std::mem::take(&mut self.complained) {
-                    tracing::info!(queue = %self.kind, "consuming again");
+                if let Some(lasted) = self.outage.ends() {
+                    tracing::info!(queue = %self.kind, seconds = lasted.as_secs(), "consuming again");
                 }
                 self.failures = 1;
                 self.subscription = Some(subscription);
             }
-            Err(error) if !self.complained => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(queue = %self.kind, error, "cannot consume; trying until it works");
-                self.complained = true;
+            Err(error) => {
+                let error = reason(&error);
+                if self.outage.fails(&error) {
+                    tracing::warn!(queue = %self.kind, error, "cannot consume; trying until it works");
+                }
             }
-            Err(_) => {}
         }
     }
 
@@ -145,6 +146,6 @@ pub(in crate::queue) async fn give_back(message: &Message) {
 /// A delivery from before a reconnect cannot be settled; it comes again, and its row decides.
 fn note(doing: &'static str, outcome: lapin::Result<bool>) {
     if let Err(error) = outcome {
-        tracing::debug!(error = &error as &dyn std::error::Error, doing, "a delivery will come again");
+        tracing::debug!(error = reason(&error), doing, "a delivery will come again");
     }
 }

@@ -35,6 +35,10 @@ impl Names {
         }
     }
 
+    pub(super) fn dead(&self) -> ShortString {
+        self.dead.clone()
+    }
+
     pub(super) async fn declare(&self, channel: &Channel, patience: Duration) -> Result<(), QueueError> {
         let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         for (name, kind) in [(&self.exchange, ExchangeKind::Direct), (&self.dead, ExchangeKind::Fanout)] {

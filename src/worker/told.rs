@@ -1,0 +1,57 @@
+//! What the log is told of an attempt: one line, with the ids, and with what happens next.
+
+use crate::domain::{Failure, JobKind};
+use crate::store::{Ending, Lease};
+use std::time::Duration;
+
+/// How an attempt ended.
+pub(super) enum Told<'a> {
+    Done,
+    Retried(&'a Failure, Duration),
+    Failed(&'a Failure),
+    LeaseLost,
+}
+
+impl<'a> Told<'a> {
+    pub(super) const fn of(ending: &'a Ending, retry: Option<Duration>) -> Self {
+        match (ending, retry) {
+            (Ending::Failed(failure), Some(wait)) => Self::Retried(failure, wait),
+            (Ending::Failed(failure), None) => Self::Failed(failure),
+            _ => Self::Done,
+        }
+    }
+
+    pub(super) fn log(&self, lease: Lease, took: Duration) {
+        let (image, job, attempt, kind) =
+            (lease.image.get(), lease.job.get(), lease.attempt.get(), lease.kind);
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        match self {
+            Self::Done => tracing::info!(image, job, attempt, %kind, ms, "done"),
+            Self::LeaseLost => {
+                tracing::warn!(
+                    image, job, attempt, %kind, ms,
+                    "the lease was lost; what was made is discarded, and whoever took over decides"
+                );
+            }
+            Self::Retried(failure, wait) => {
+                let (code, error, detail) = (failure.code().as_str(), failure.text(), failure.detail());
+                let seconds = wait.as_secs_f64();
+                tracing::warn!(
+                    image, job, attempt, %kind, ms, code, error, detail,
+                    "failed; tried again in {seconds:.1} s"
+                );
+            }
+            Self::Failed(failure) => {
+                let (code, error, detail) = (failure.code().as_str(), failure.text(), failure.detail());
+                let bulk = match kind {
+                    JobKind::Image => "--retry-failed",
+                    JobKind::Caption => "--retry-failed --captions",
+                };
+                tracing::warn!(
+                    image, job, attempt, %kind, ms, code, error, detail,
+                    "failed for good; POST /api/images/{image}/retry or {bulk} asks for it again"
+                );
+            }
+        }
+    }
+}
