@@ -7,7 +7,7 @@ use tracing_subscriber::filter::ParseError;
 
 /// What these libraries report, the room that calls them reports too, with its context; once is enough. `log.level` can
 /// turn them up again.
-const QUIET: &str = "lapin=off,poem=warn,refinery_core=warn,deadpool_postgres=error,tokio_postgres=warn";
+const QUIET: &str = "lapin=off,poem=warn,refinery_core=warn,deadpool=error,tokio_postgres=warn";
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]

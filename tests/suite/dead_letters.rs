@@ -50,6 +50,7 @@ async fn dead_letters_are_shown_and_stay_until_they_are_dropped() {
 
     let put_back = broker.times_put_back("dead").await;
     assert!((1..20).contains(&put_back), "put back {put_back} times, and counted");
+    eventually("it is back", || async { (broker.ready("dead").await == 3).then_some(()) }).await;
 
     let (_, two, _) = output(&ground, &["--dead-letters", "--limit", "2"], &NO_DATABASE).await;
     assert!(two.contains("2 shown, 1 more"), "{two}");
