@@ -14,7 +14,17 @@ fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String, String)
 fn it_explains_itself() {
     let (success, help, _) = run(&["--help"], &[]);
     assert!(success);
-    for word in ["--worker", "--queues", "--standalone", "--migrate", "--openapi", "--config", "/docs", "--retry-failed", "--dead-letters"] {
+    for word in [
+        "--worker",
+        "--queues",
+        "--standalone",
+        "--migrate",
+        "--openapi",
+        "--config",
+        "/docs",
+        "--retry-failed",
+        "--dead-letters",
+    ] {
         assert!(help.contains(word), "{word} is missing in:\n{help}");
     }
     let (success, document, _) = run(&["--openapi"], &[]);
