@@ -144,7 +144,7 @@ where
                     tracing::warn!(
                         dependency = what,
                         error = reason,
-                        "cannot start yet; trying until it works"
+                        "waiting for the {what}; trying until it works"
                     );
                 }
                 progress.set(what, Err(public(&error)));

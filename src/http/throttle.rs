@@ -1,4 +1,4 @@
-//! A line of the log for whom nobody can be sure that he will not ask a thousand times a second.
+//! Lines of the log that any caller can cause, a thousand times a second: one of them a minute.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -105,7 +105,7 @@ async fn a_database_that_lets_nobody_in_is_waited_for_and_told() {
         let answer = said(&client, 503, "database", "role \"nobody-of-darkroom\" does not exist").await;
         assert!(!answer.to_string().contains("s3cret"), "{answer}");
         live(&client).await;
-        assert_eq!(lines(&process, "cannot start yet"), 1, "{}", process.log());
+        assert_eq!(lines(&process, "waiting for the"), 1, "{}", process.log());
         assert!(!process.log().contains("s3cret"), "{}", process.log());
     }
 
@@ -255,6 +255,6 @@ async fn a_volume_that_is_away_is_told_without_its_path() {
         let answer = said(&client, 503, "volume", "looking for the mark of this installation").await;
         assert!(!answer.to_string().contains(volume.to_str().unwrap()), "{answer}");
         live(&client).await;
-        assert_eq!(lines(&process, "cannot start yet"), 1, "{}", process.log());
+        assert_eq!(lines(&process, "waiting for the"), 1, "{}", process.log());
     }
 }

@@ -10,6 +10,7 @@ use darkroom::app::Role;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 const JSON: (&str, &str) = ("DARKROOM_LOG__FORMAT", "json");
 
@@ -187,4 +188,36 @@ async fn an_outage_is_told_when_it_begins_and_when_it_ends() {
     for told in ["a request was refused", "cannot consume", "notifications come again", "works again"] {
         assert!(times.keys().any(|line| line.contains(told)), "{told} is missing in {times:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_the_database_refuses_holds_its_jobs_and_says_so_once() {
+    let ground = Ground::new(Carrier::RabbitMq).await;
+    let server = ground.start(Role::Server, &[]).await;
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        ids.push(server.client.upload("r.jpg", &pictures::unlike(pictures::jpeg(32, 32), number)).await);
+    }
+    let broker = ground.broker();
+    eventually("all are announced", || async { (broker.ready("image").await == 6).then_some(()) }).await;
+    ground.database.rows("alter table jobs rename to jobs_of_others").await;
+    let own = [JSON, ("DARKROOM_WORKER__CONCURRENCY", "2")];
+    let worker = Process::start(&ground, &["--worker"], &own);
+    let refused = |worker: &Process| {
+        let told = complaints(worker).into_iter().filter(|line| message(line).contains("cannot be claimed"));
+        told.collect::<Vec<_>>()
+    };
+    eventually("it is told", || async { (!refused(&worker).is_empty()).then_some(()) }).await;
+    // Longer than the reaper takes to doubt an announcement, and than several tries.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let told = refused(&worker);
+    assert!(told.len() == 1 && told[0]["error"].as_str().unwrap().contains("does not exist"), "{told:#?}");
+    assert_eq!(broker.ready("image").await, 4, "two in hand, none given up");
+    ground.database.rows("alter table jobs_of_others rename to jobs").await;
+    for id in ids {
+        assert_eq!(server.client.settled(id).await["status"], "success");
+    }
+    let again = lines(&worker).into_iter().filter(|line| message(line) == "the database answers again");
+    assert_eq!(again.count(), 1);
+    server.stop().await;
 }
