@@ -122,6 +122,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     bound_heaps();
     let log = settings.log.format;
+    app::raise_descriptor_limit(settings.limits.max_connections);
     darkroom::telemetry::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(until_stopped(arguments, settings));

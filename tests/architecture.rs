@@ -27,9 +27,9 @@ const HOUSE: &str = "
     intake    | domain store files probe                  | everyday async sha2
     relay     | domain settings store files queue         | everyday async
     worker    | domain settings store files queue probe pipeline captioner | everyday async rustix
-    http      | domain settings store files intake        | everyday async multer poem poem_openapi sha2 subtle
+    http      | domain settings store files intake        | everyday async hyper hyper_util multer poem poem_openapi sha2 subtle
     embedded  |                                           | everyday async rustix
-    app       | domain settings store files queue captioner relay worker http embedded | everyday async anyhow
+    app       | domain settings store files queue captioner relay worker http embedded | everyday async anyhow rustix
     main      | domain settings telemetry worker http app | everyday async anyhow clap
 ";
 

@@ -2,10 +2,12 @@
 
 mod connect;
 mod dead_letters;
+mod descriptors;
 mod healthcheck;
 mod retries;
 
 pub use dead_letters::dead_letters;
+pub use descriptors::raise as raise_descriptor_limit;
 pub use healthcheck::healthcheck;
 pub use retries::{RetryChoice, RetryReport, retry_failed};
 
@@ -13,7 +15,7 @@ use crate::captioner::Captioner;
 use crate::domain::{JobKind, reason};
 use crate::embedded::Embedded;
 use crate::files::Files;
-use crate::http::{self, Listener, Opening, Probes};
+use crate::http::{self, Bounds, Listener, Opening, Probes};
 use crate::queue::Queue;
 use crate::relay::Relay;
 use crate::settings::Settings;
@@ -59,6 +61,7 @@ impl App {
         let ground = connect::ground(&role, &settings)?;
         let queue = ground.queue.clone();
         let captioner = Captioner::from_settings(&settings.captioner)?;
+        let bounds = Bounds::new(&settings, descriptors::connections(settings.limits.max_connections));
         let grace =
             LAST_ANSWERS + if role == Role::Server { settings.http.grace } else { settings.worker.grace };
         let (mut parts, mut address) = (JoinSet::new(), None);
@@ -69,18 +72,17 @@ impl App {
             _ => ("http.listen", Some(settings.http.listen)),
         };
         if let Some(listen) = listen {
-            let listener = bind(key, listen).await?;
+            let listener = bind(key, listen)?;
             address = Some(listener.address());
-            let (routes, grace, stopping) =
-                (opening.routes(progress.probes()), settings.http.grace, stop.clone());
-            parts.spawn(async move { serve(listener.serve(routes, grace, stopping)).await });
+            let routes = opening.routes(progress.probes(), settings.http.request);
+            parts.spawn(serve(listener.serve(routes, bounds, stop.clone())));
         }
         let Parts { store, files, embedded } = connect::parts(ground, &settings, &progress).await?;
 
         let probes = probes(&role, &store, &files, &queue);
         let kinds = match role {
             Role::Worker(kinds) => {
-                opening.open(http::health_only(probes));
+                opening.open(http::health_only(probes, settings.http.request));
                 kinds
             }
             Role::Server | Role::Standalone => {
@@ -189,12 +191,12 @@ async fn asked<T, F: Future>(part: T, question: impl FnOnce(T) -> F) -> F::Outpu
     question(part).await
 }
 
-async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<Listener> {
-    Listener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
+fn bind(key: &str, address: SocketAddr) -> anyhow::Result<Listener> {
+    Listener::bind(address).with_context(|| format!("{key}: cannot listen on {address}"))
 }
 
-async fn serve(serving: impl Future<Output = std::io::Result<()>>) -> anyhow::Result<Stopped> {
-    serving.await.context("the HTTP server failed")?;
+async fn serve(serving: impl Future<Output = ()>) -> anyhow::Result<Stopped> {
+    serving.await;
     Ok(Stopped::Clean)
 }
 

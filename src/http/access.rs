@@ -45,6 +45,6 @@ pub(super) async fn with_access<E: Endpoint>(
     if access.grants(&request) {
         return endpoint.call(request).await.map(IntoResponse::into_response);
     }
-    Incoming::new(request.take_body()).drain().await;
+    Incoming::new(request.take_body(), request.headers()).drain().await;
     Ok(answer(&Refusal::Unauthorized))
 }

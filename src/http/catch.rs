@@ -1,7 +1,9 @@
 //! Every answer has the envelope: also those that the router and the parameter parsers give.
 
 use super::refusal::Refusal;
+use super::request_id;
 use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::header::CONTENT_LENGTH;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Error, Response};
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError};
@@ -38,6 +40,25 @@ pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     answer(&Refusal::Internal("its handler panicked".to_owned()))
 }
 
+/// What a client is told whose head the HTTP library cannot read. The library has written `head`, with a status and without
+/// a body; ours is added to it.
+pub(super) fn unreadable_head(head: &[u8]) -> Vec<u8> {
+    let head = String::from_utf8_lossy(head);
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(400);
+    request_id::with_own_id(|id| {
+        let body = Refusal::UnreadableHead(status).body().to_json_string();
+        let kept = head.lines().filter(|line| {
+            !line.is_empty() && !line.to_ascii_lowercase().starts_with(CONTENT_LENGTH.as_str())
+        });
+        let kept: String = kept.flat_map(|line| [line, "\r\n"]).collect();
+        let length = body.len();
+        format!(
+            "{kept}content-type: application/json\r\nx-request-id: {id}\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes()
+    })
+}
+
 /// A refusal outside of the documented operations.
 pub(super) fn answer(refusal: &Refusal) -> Response {
     let (status, code) = refusal.status_and_code();
@@ -51,4 +72,24 @@ pub(super) fn answer(refusal: &Refusal) -> Response {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreadable_head_is_answered_in_the_envelope() {
+        let written =
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\nContent-Length: 0\r\n\r\n";
+        let answer = String::from_utf8(unreadable_head(written)).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"),
+            "{head}"
+        );
+        assert!(head.ends_with(&format!("\r\ncontent-length: {}", body.len())), "{head}");
+        assert!(!head.contains("Content-Length: 0"), "{head}");
+        assert!(body.contains("\"malformed_request\""), "{body}");
+    }
 }

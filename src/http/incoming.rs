@@ -3,9 +3,12 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use poem::Body;
+use poem::http::HeaderMap;
+use poem::http::header::EXPECT;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -22,11 +25,18 @@ const SILENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Incoming {
     chunks: Arc<Mutex<Chunks>>,
+    /// Whether the client sends nothing before it is told to go on (RFC 9110, 10.1.1), which the first look at the chunks does.
+    waits: Arc<AtomicBool>,
 }
 
 impl Incoming {
-    pub(super) fn new(body: Body) -> Self {
-        Self { chunks: Arc::new(Mutex::new(Box::pin(body.into_bytes_stream()))) }
+    pub(super) fn new(body: Body, headers: &HeaderMap) -> Self {
+        let expects =
+            headers.get(EXPECT).is_some_and(|what| what.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self {
+            chunks: Arc::new(Mutex::new(Box::pin(body.into_bytes_stream()))),
+            waits: Arc::new(AtomicBool::new(expects)),
+        }
     }
 
     /// The chunks as they arrive, for the parser.
@@ -35,12 +45,16 @@ impl Incoming {
         stream::poll_fn(move |context| {
             // Never contended: the handler reads on only when the parser is gone.
             let Ok(mut chunks) = this.chunks.try_lock() else { return Poll::Ready(None) };
+            this.waits.store(false, Ordering::Relaxed);
             chunks.poll_next_unpin(context)
         })
     }
 
-    /// Reads and forgets the rest, within bounds.
+    /// Reads and forgets the rest, within bounds. A client that waits for leave to send is answered instead.
     pub(super) async fn drain(&self) {
+        if self.waits.load(Ordering::Relaxed) {
+            return;
+        }
         let mut chunks = self.chunks.lock().await;
         let reading = async {
             let mut read = 0;

@@ -1,6 +1,7 @@
 //! Requests in, answers out.
 
 mod access;
+mod bounded;
 mod catch;
 mod disposition;
 mod document;
@@ -15,6 +16,7 @@ mod refusal;
 mod request_id;
 mod schema;
 mod serve;
+mod server;
 mod state;
 mod stats;
 mod throttle;
@@ -23,7 +25,8 @@ mod upload;
 pub use document::{json, yaml};
 pub use health::Probes;
 pub use opening::Opening;
-pub use serve::{Listener, api, health_only};
+pub use serve::{api, health_only};
+pub use server::{Bounds, Listener};
 pub use state::State;
 
 use poem_openapi::Tags;

@@ -9,6 +9,7 @@ use super::serve::health_only;
 use poem::endpoint::BoxEndpoint;
 use poem::{Endpoint, EndpointExt, Request, Response, Result};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// The routes of a process that is starting, to be replaced once by those it was started for.
 #[derive(Clone, Default)]
@@ -22,8 +23,9 @@ impl Opening {
     }
 
     /// The routes to be served from the beginning: until [`Opening::open`], `probes` tell what is being waited for.
-    pub fn routes(&self, probes: Probes) -> impl Endpoint<Output = Response> + 'static {
-        Doors { opened: self.0.clone(), health: health_only(probes) }
+    /// A request may take `limit`.
+    pub fn routes(&self, probes: Probes, limit: Duration) -> impl Endpoint<Output = Response> + 'static {
+        Doors { opened: self.0.clone(), health: health_only(probes, limit) }
     }
 }
 
@@ -50,7 +52,7 @@ impl Endpoint for NotYet {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        Incoming::new(request.take_body()).drain().await;
+        Incoming::new(request.take_body(), request.headers()).drain().await;
         Ok(answer(&Refusal::Starting))
     }
 }

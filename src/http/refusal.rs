@@ -18,6 +18,8 @@ pub(super) enum Refusal {
     NoFile,
     #[error("{0}")]
     Malformed(String),
+    #[error("The head of the request {}", unreadable(*.0))]
+    UnreadableHead(u16),
     #[error("An API key is needed, and none or a wrong one was sent")]
     Unauthorized,
     #[error("Image not found")]
@@ -78,6 +80,7 @@ impl Refusal {
         match self {
             Self::NoFile => (400, ErrorCode::NoFile),
             Self::Malformed(_) => (400, ErrorCode::MalformedRequest),
+            Self::UnreadableHead(status) => (*status, ErrorCode::MalformedRequest),
             Self::Unauthorized => (401, ErrorCode::Unauthorized),
             Self::NotFound | Self::NoSuchPath | Self::NoThumbnails => (404, ErrorCode::NotFound),
             Self::NotReady => (404, ErrorCode::NotReady),
@@ -164,6 +167,15 @@ impl Refusal {
             Self::Files(_) => &VOLUME_AWAY,
             _ => &OTHERS_AWAY,
         }
+    }
+}
+
+/// What the HTTP library means by a status that it answers a head with.
+const fn unreadable(status: u16) -> &'static str {
+    match status {
+        414 => "has too long a path",
+        431 => "is too long, or has too many fields",
+        _ => "is not HTTP",
     }
 }
 

@@ -15,11 +15,20 @@ pub(super) fn current() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
+/// Answers outside of any request: a head that cannot be read has an id, too.
+pub(super) fn with_own_id<T>(answer: impl FnOnce(&str) -> T) -> T {
+    let id = new();
+    CURRENT.sync_scope(id.clone(), || answer(&id))
+}
+
+fn new() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
 /// Keeps an id that the caller or a proxy gave, if it is one; else makes one. Logs what failed on our side.
 pub(super) async fn with_request_id<E: Endpoint>(endpoint: E, request: Request) -> Result<Response> {
     let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
-    let id =
-        given.filter(|id| is_id(id)).map_or_else(|| format!("{:016x}", rand::random::<u64>()), str::to_owned);
+    let id = given.filter(|id| is_id(id)).map_or_else(new, str::to_owned);
     let mut response = CURRENT
         .scope(id.clone(), async move { endpoint.call(request).await.map(IntoResponse::into_response) })
         .await?;

@@ -1,62 +1,16 @@
-//! The server: routes, and what every request passes through.
+//! The routes, and what every request passes through.
 
 use super::access::{Access, with_access};
+use super::bounded::with_bounds;
 use super::health::{HealthApi, Probes};
 use super::state::State;
 use super::{catch, document, request_id};
 use crate::settings::Auth;
 use poem::http::header;
-use poem::listener::{Acceptor, Listener as _, TcpAcceptor, TcpListener};
 use poem::middleware::CatchPanic;
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, Server, get, handler};
+use poem::{Endpoint, EndpointExt, Response, Route, get, handler};
 use poem_openapi::OpenApiService;
-use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-
-/// A connection that has asked for nothing is closed after this time.
-const IDLE_CONNECTION: Duration = Duration::from_secs(75);
-
-/// A bound socket that does not serve yet.
-pub struct Listener {
-    acceptor: TcpAcceptor,
-    address: SocketAddr,
-}
-
-impl Listener {
-    /// Binds `address`; port 0 takes a free one.
-    ///
-    /// # Errors
-    /// If it is taken or not ours.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let acceptor = TcpListener::bind(address).into_acceptor().await?;
-        let bound = acceptor.local_addr().first().and_then(|local| local.0.as_socket_addr().copied());
-        Ok(Self { acceptor, address: bound.unwrap_or(address) })
-    }
-
-    /// The address in fact.
-    #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Serves until `stop`; requests that are open then have `grace` to end.
-    ///
-    /// # Errors
-    /// If the socket fails.
-    pub async fn serve(
-        self,
-        routes: impl IntoEndpoint<Endpoint: 'static>,
-        grace: Duration,
-        stop: CancellationToken,
-    ) -> io::Result<()> {
-        Server::new_with_acceptor(self.acceptor)
-            .idle_timeout(IDLE_CONNECTION)
-            .run_with_graceful_shutdown(routes, stop.cancelled_owned(), Some(grace))
-            .await
-    }
-}
 
 /// The API server: all operations, the document, Swagger UI.
 pub fn api(state: State, probes: Probes, auth: &Auth) -> impl Endpoint<Output = Response> + 'static {
@@ -66,24 +20,28 @@ pub fn api(state: State, probes: Probes, auth: &Auth) -> impl Endpoint<Output = 
         .at("/openapi.json", get(openapi_json))
         .at("/openapi.yaml", get(openapi_yaml))
         .nest("/", service);
-    let access = Access::new(auth);
+    let (access, limit) = (Access::new(auth), state.request);
     let guarded = routes.data(state).data(probes).around(move |endpoint, request| {
         let access = access.clone();
         async move { with_access(access, endpoint, request).await }
     });
-    enveloped(guarded)
+    enveloped(guarded, limit)
 }
 
-/// The server of a worker: health, and nothing else.
-pub fn health_only(probes: Probes) -> impl Endpoint<Output = Response> + 'static {
+/// The server of a worker: health, and nothing else. A request may take `limit`.
+pub fn health_only(probes: Probes, limit: Duration) -> impl Endpoint<Output = Response> + 'static {
     let service = OpenApiService::new(HealthApi, "Darkroom worker", env!("CARGO_PKG_VERSION"));
-    enveloped(Route::new().nest("/", service).data(probes))
+    enveloped(Route::new().nest("/", service).data(probes), limit)
 }
 
-/// No answer leaves without an envelope and a request id.
-fn enveloped<E: Endpoint + 'static>(endpoint: E) -> impl Endpoint<Output = Response> + 'static {
+/// No answer leaves without an envelope and a request id, and none takes longer than it may.
+fn enveloped<E: Endpoint + 'static>(
+    endpoint: E,
+    limit: Duration,
+) -> impl Endpoint<Output = Response> + 'static {
     endpoint
         .with(CatchPanic::new().with_handler(catch::panicked))
+        .around(move |endpoint, request| async move { with_bounds(limit, endpoint, request).await })
         .catch_all_error(catch::refuse)
         .around(|endpoint, request| async move { request_id::with_request_id(endpoint, request).await })
         .map_to_response()

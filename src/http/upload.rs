@@ -8,7 +8,7 @@ use crate::domain::OriginalName;
 use crate::intake::{IntakeError, Receipt};
 use futures_util::TryStreamExt;
 use multer::{Constraints, Field, Multipart, SizeLimit};
-use poem::http::header::CONTENT_DISPOSITION;
+use poem::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
@@ -27,6 +27,8 @@ const FORM_BYTES: u64 = 1024 * 1024;
 /// the handler runs; this takes the body as it is.
 pub(super) struct UploadForm {
     content_type: Option<String>,
+    /// As announced, if it was.
+    length: Option<u64>,
     body: Incoming,
 }
 
@@ -57,6 +59,9 @@ impl UploadForm {
     ) -> Result<(Receipt, OriginalName), Refusal> {
         let silent = |_: Elapsed| Refusal::Malformed(format!("No data came for {:?}", state.upload_idle));
         let mut form = self.parser(state)?;
+        if self.length.is_some_and(|length| length > longest_form(state)) {
+            return Err(Refusal::TooLarge(state.max_upload_bytes));
+        }
         for _ in 0..MAX_OTHER_PARTS {
             let next = timeout(state.upload_idle, form.next_field()).await.map_err(silent)?;
             let Some(mut part) = next.map_err(|error| unparsable(&error, state))? else {
@@ -92,9 +97,13 @@ impl UploadForm {
                 "The request must be multipart/form-data with a boundary and a part named `file`".to_owned(),
             )
         })?;
-        let whole = SizeLimit::new().whole_stream(state.max_upload_bytes.saturating_add(FORM_BYTES));
+        let whole = SizeLimit::new().whole_stream(longest_form(state));
         Ok(Multipart::with_constraints(self.body.chunks(), boundary, Constraints::new().size_limit(whole)))
     }
+}
+
+const fn longest_form(state: &State) -> u64 {
+    state.max_upload_bytes.saturating_add(FORM_BYTES)
 }
 
 async fn take(
@@ -149,7 +158,8 @@ impl ParsePayload for UploadForm {
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let content_type = request.content_type().map(str::to_owned);
-        Ok(Self { content_type, body: Incoming::new(body.take()?) })
+        let length = request.header(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        Ok(Self { content_type, length, body: Incoming::new(body.take()?, request.headers()) })
     }
 }
 

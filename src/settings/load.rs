@@ -132,6 +132,8 @@ impl Settings {
         positive(limits.max_upload_bytes == 0, "limits.max_upload_bytes")?;
         positive(limits.max_pixels == 0, "limits.max_pixels")?;
         positive(limits.max_uploads_in_hand == 0, "limits.max_uploads_in_hand")?;
+        positive(limits.max_connections == 0, "limits.max_connections")?;
+        refuse_if(limits.max_connections > 1_000_000, "limits.max_connections", "must be at most 1000000")?;
         positive(worker.caption_concurrency == 0, "worker.caption_concurrency")?;
         positive(worker.max_attempts == 0, "worker.max_attempts")?;
         positive(worker.memory_budget_bytes == 0, "worker.memory_budget_bytes")?;
@@ -288,6 +290,9 @@ mod tests {
             (&[("DARKROOM_CAPTIONER__PROVIDER", "magic")], "captioner.provider"),
             (&[("DARKROOM_CAPTIONER__URL", "http://localhost:11434/v1")], "captioner.url"),
             (&[("DARKROOM_LIMITS__MAX_PIXELS", "0")], "limits.max_pixels"),
+            (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "0")], "limits.max_connections"),
+            (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "2000000")], "limits.max_connections"),
+            (&[("DARKROOM_HTTP__HEADER_SECONDS", "0")], "http.header_seconds"),
         ];
         for (variables, key) in cases {
             let message = refusal(variables);

@@ -21,6 +21,12 @@ pub struct Http {
     /// Length allowed to any other request.
     #[serde(rename = "request_seconds", deserialize_with = "seconds")]
     pub request: Duration,
+    /// Length allowed to the head of a request.
+    #[serde(rename = "header_seconds", deserialize_with = "seconds")]
+    pub header: Duration,
+    /// Length allowed to a connection without a request.
+    #[serde(rename = "keep_alive_seconds", deserialize_with = "seconds")]
+    pub keep_alive: Duration,
     /// Time for open requests after SIGTERM.
     #[serde(rename = "grace_seconds", deserialize_with = "seconds")]
     pub grace: Duration,
@@ -82,6 +88,8 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Uploads at the same time.
     pub max_uploads_in_hand: usize,
+    /// Connections at the same time.
+    pub max_connections: usize,
 }
 
 /// `database.*`
