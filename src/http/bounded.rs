@@ -27,12 +27,13 @@ pub(super) async fn with_bounds<E: Endpoint>(
     }
     let begun = Instant::now();
     let body = Incoming::new(request.take_body(), request.headers());
-    let read = timeout(limit, read_over(&body)).await;
-    if let Err(refusal) =
-        read.unwrap_or_else(|_| Err(malformed(format!("No whole body came within {limit:?}"))))
-    {
-        body.drain().await;
-        return Ok(answer(&refusal));
+    match timeout(limit, read_over(&body)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(refusal)) => {
+            body.drain().await;
+            return Ok(answer(&refusal));
+        }
+        Err(_) => return Ok(answer(&malformed(format!("No whole body came within {limit:?}")))),
     }
     let waits = request.uri().query().is_some_and(|query| query.contains("wait="));
     let longest = if waits { limit + LONGEST_WAIT } else { limit };

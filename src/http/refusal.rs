@@ -175,7 +175,7 @@ const fn unreadable(status: u16) -> &'static str {
     match status {
         414 => "has too long a path",
         431 => "is too long, or has too many fields",
-        _ => "is not HTTP",
+        _ => "cannot be understood",
     }
 }
 

@@ -14,11 +14,14 @@
 
 mod captions;
 mod command_line;
+mod connections;
 mod dead_letters;
 mod document;
 mod faults;
 mod flow;
 mod health;
+mod hostile;
+mod hostile_uploads;
 mod logs;
 mod messages;
 mod refusals;

@@ -12,3 +12,4 @@ pub mod ground;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
+pub mod raw;

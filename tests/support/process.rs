@@ -53,6 +53,24 @@ impl Process {
         Client::new(Some(address.await))
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A figure of /proc/PID/status, in KiB, such as `VmHWM`.
+    pub fn kibibytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Processor time so far, in hundredths of a second.
+    pub fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let after_name: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        after_name[11].parse::<u64>().unwrap() + after_name[12].parse::<u64>().unwrap()
+    }
+
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());

@@ -3,12 +3,11 @@
 use super::Bounds;
 use super::waiting::{Ticket, Waiting};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The slowest that a client may take its answer on the whole, once it has used up the time that it may stall.
-const SLOWEST_BYTES_PER_SECOND: u64 = 8 * 1024;
+/// A client that has more to take must take this much within the time that it may stall; an upload is held to the same pace.
+const PACE_BYTES: usize = 128 * 1024;
 
 /// How far one connection is: told by its socket and its service, asked by the task that owns both.
 #[derive(Clone)]
@@ -21,7 +20,7 @@ struct State {
     phase: Phase,
     /// Answers whose body is not at its end.
     open: usize,
-    taking: Taking,
+    stall: Option<Stall>,
 }
 
 enum Phase {
@@ -33,26 +32,17 @@ enum Phase {
     Busy,
 }
 
-/// How a client takes its answer.
-#[derive(Default)]
-struct Taking {
-    bytes: u64,
-    blocked: Duration,
-    blocked_since: Option<Instant>,
+/// The system took no more bytes at a moment, and what it took after that.
+struct Stall {
+    since: Instant,
+    taken: usize,
 }
 
 impl Progress {
     pub(super) fn new(bounds: Bounds, waiting: &Waiting, close: CancellationToken) -> Self {
         let phase = Phase::Idle { since: Instant::now(), ticket: waiting.enter(close.clone()) };
         let waiting = waiting.clone();
-        Self(Arc::new(Mutex::new(State {
-            bounds,
-            waiting,
-            close,
-            phase,
-            open: 0,
-            taking: Taking::default(),
-        })))
+        Self(Arc::new(Mutex::new(State { bounds, waiting, close, phase, open: 0, stall: None })))
     }
 
     /// Bytes came.
@@ -69,26 +59,29 @@ impl Progress {
         let mut state = self.state();
         state.phase = Phase::Busy;
         state.open += 1;
-        state.taking = Taking::default();
         Answer(self.clone())
     }
 
     /// Bytes were taken by the system.
     pub(super) fn wrote(&self, count: usize) {
-        let taking = &mut self.state().taking;
-        taking.bytes += count as u64;
-        taking.blocked += taking.blocked_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        let mut state = self.state();
+        if let Some(stall) = &mut state.stall {
+            stall.taken += count;
+            if stall.taken >= PACE_BYTES {
+                state.stall = None;
+            }
+        }
     }
 
     /// The system takes no more bytes at the moment.
     pub(super) fn blocked(&self) {
-        self.state().taking.blocked_since.get_or_insert_with(Instant::now);
+        self.state().stall.get_or_insert_with(|| Stall { since: Instant::now(), taken: 0 });
     }
 
     /// Everything that was to be written has been.
     pub(super) fn flushed(&self) {
         let mut state = self.state();
-        state.taking.blocked_since = None;
+        state.stall = None;
         if matches!(state.phase, Phase::Busy) && state.open == 0 {
             let ticket = state.waiting.enter(state.close.clone());
             state.phase = Phase::Idle { since: Instant::now(), ticket };
@@ -102,14 +95,11 @@ impl Progress {
 
     /// When the connection is to be cut if nothing happens until then.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let State { bounds, phase, taking, .. } = &*self.state();
+        let State { bounds, phase, stall, .. } = &*self.state();
         match phase {
             Phase::Idle { since, .. } => Some(*since + bounds.keep_alive),
             Phase::Head { since, .. } => Some(*since + bounds.header),
-            Phase::Busy => taking.blocked_since.map(|since| {
-                let earned = Duration::from_secs(taking.bytes / SLOWEST_BYTES_PER_SECOND);
-                since + (bounds.stalled + earned).saturating_sub(taking.blocked)
-            }),
+            Phase::Busy => stall.as_ref().map(|stall| stall.since + bounds.stalled),
         }
     }
 
