@@ -112,6 +112,7 @@ impl ImagesApi {
         #[oai(validator(max_length = 255))]
         q: Query<Option<String>>,
         /// Only images with these bytes: SHA-256 in hexadecimal.
+        #[oai(validator(pattern = "^[0-9a-fA-F]{64}$"))]
         sha256: Query<Option<String>>,
     ) -> Result<ImageListResponse, ReadRefusal> {
         let unparsable = |name| Refusal::Malformed(format!("The parameter `{name}` cannot be understood"));

@@ -1,6 +1,7 @@
 //! Requests in, answers out.
 
 mod access;
+mod allowed;
 mod bounded;
 mod catch;
 mod disposition;

@@ -1,6 +1,7 @@
 //! The routes, and what every request passes through.
 
 use super::access::{Access, with_access};
+use super::allowed::{Allowed, with_allowed};
 use super::bounded::with_bounds;
 use super::health::{HealthApi, Probes};
 use super::state::State;
@@ -39,10 +40,15 @@ fn enveloped<E: Endpoint + 'static>(
     endpoint: E,
     limit: Duration,
 ) -> impl Endpoint<Output = Response> + 'static {
+    let allowed = Allowed::new();
     endpoint
         .with(CatchPanic::new().with_handler(catch::panicked))
         .around(move |endpoint, request| async move { with_bounds(limit, endpoint, request).await })
         .catch_all_error(catch::refuse)
+        .around(move |endpoint, request| {
+            let allowed = allowed.clone();
+            async move { with_allowed(allowed, endpoint, request).await }
+        })
         .around(|endpoint, request| async move { request_id::with_request_id(endpoint, request).await })
         .map_to_response()
 }

@@ -116,6 +116,7 @@ async fn old_hasty_and_curious_clients_are_answered() {
     for method in ["PUT", "PATCH", "OPTIONS", "TRACE", "BREW"] {
         let refused = ask(address, request(method, "/api/images", "")).await;
         assert_eq!((refused.status, refused.code().as_str()), (405, "method_not_allowed"), "{method}");
+        assert!(refused.header("allow").is_some_and(|allow| allow.contains("POST")), "{refused:?}");
     }
     app.stop().await;
 }

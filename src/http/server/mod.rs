@@ -86,7 +86,8 @@ impl Listener {
         bounds: Bounds,
         stop: CancellationToken,
     ) {
-        let endpoint = Arc::new(routes.into_endpoint().map_to_response());
+        // Boxed, or each connection would reserve as much memory as the largest request needs, also while it is idle.
+        let endpoint = Arc::new(routes.into_endpoint().map_to_response().boxed());
         let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
         let places = Arc::new(Semaphore::new(bounds.connections));
         let waiting = Waiting::default();
