@@ -73,10 +73,13 @@ async fn uploads(address: &str, pid: u32, count: usize) {
     });
     let clients: Vec<_> = clients.collect();
     let watched = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            show("during", pid);
+        let mut most = 0;
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            most = most.max(descriptors(pid));
         }
+        show("during", pid);
+        println!("{most} descriptors at the most, in the first second");
     });
     let (mut counts, mut times) =
         (BTreeMap::<String, usize>::new(), BTreeMap::<String, Vec<Duration>>::new());
@@ -86,7 +89,7 @@ async fn uploads(address: &str, pid: u32, count: usize) {
         *counts.entry(name.clone()).or_default() += 1;
         times.entry(name).or_default().push(took);
     }
-    watched.abort();
+    watched.await.unwrap();
     for (name, times) in times {
         println!("{name}: {} times, {}", counts[&name], percentiles(times));
     }
@@ -210,13 +213,17 @@ fn show(when: &str, pid: u32) {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() as f64 / 1024.0
     };
-    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let descriptors = descriptors(pid);
     println!(
         "{when}: {:.1} MiB, {:.1} MiB at the peak, {descriptors} descriptors, {:?} of processor time",
         figure("VmRSS"),
         figure("VmHWM"),
         processor_time(pid)
     );
+}
+
+fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
 fn processor_time(pid: u32) -> Duration {

@@ -119,12 +119,12 @@ impl Listener {
 /// A place for a connection. If all are taken, those that wait without a request make room, the longest-waiting first; a
 /// request in hand is never cut for another.
 async fn place(places: &Arc<Semaphore>, waiting: &Waiting) -> Option<OwnedSemaphorePermit> {
-    const LOOK_AGAIN: Duration = Duration::from_millis(100);
+    const LOOK_AGAIN: Duration = Duration::from_millis(50);
     if let Ok(place) = places.clone().try_acquire_owned() {
         return Some(place);
     }
     loop {
-        waiting.close_longest();
+        waiting.close_longest(Instant::now());
         // Again after a while: that one may have got a request at this moment, and another may wait by now.
         if let Ok(place) = tokio::time::timeout(LOOK_AGAIN, places.clone().acquire_owned()).await {
             return place.ok();
@@ -158,7 +158,7 @@ impl Accepting {
                         tracing::error!(%error, "connections cannot be accepted; those that wait without a request are closed");
                     }
                     self.failed = Some(Instant::now());
-                    self.waiting.close_longest();
+                    self.waiting.close_longest(Instant::now());
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Self::LONGEST_PAUSE);
                 }

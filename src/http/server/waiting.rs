@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// A connection that has waited for less than this is spared: its request may have arrived and not been looked at yet.
+const SPARED: Duration = Duration::from_millis(250);
 
 /// All connections that wait, the longest-waiting first.
 #[derive(Clone, Default)]
@@ -11,7 +16,7 @@ pub(super) struct Waiting(Arc<Mutex<Queue>>);
 #[derive(Default)]
 struct Queue {
     next: u64,
-    tokens: BTreeMap<u64, CancellationToken>,
+    tokens: BTreeMap<u64, (Instant, CancellationToken)>,
 }
 
 /// A place in the queue; dropped, it is left.
@@ -26,13 +31,17 @@ impl Waiting {
         let mut queue = self.queue();
         let number = queue.next;
         queue.next += 1;
-        queue.tokens.insert(number, close);
+        queue.tokens.insert(number, (Instant::now(), close));
         Ticket { waiting: self.clone(), number }
     }
 
-    /// Has the connection that has waited longest closed, if any waits.
-    pub(super) fn close_longest(&self) {
-        let longest = self.queue().tokens.pop_first();
+    /// Has the connection closed that has waited longest until `now`, if any has for long enough.
+    pub(super) fn close_longest(&self, now: Instant) {
+        let longest = {
+            let mut queue = self.queue();
+            let longest = queue.tokens.first_entry();
+            longest.filter(|entry| now.duration_since(entry.get().0) >= SPARED).map(|entry| entry.remove())
+        };
         if let Some((_, close)) = longest {
             close.cancel();
         }
@@ -60,10 +69,13 @@ mod tests {
         let closes: [CancellationToken; 3] = Default::default();
         let mut tickets: Vec<Ticket> = closes.iter().map(|close| waiting.enter(close.clone())).collect();
         drop(tickets.remove(0));
-        waiting.close_longest();
+        let now = Instant::now();
+        waiting.close_longest(now);
+        assert!(closes.iter().all(|close| !close.is_cancelled()), "it has only just come");
+        waiting.close_longest(now + SPARED);
         assert_eq!(closes.each_ref().map(CancellationToken::is_cancelled), [false, true, false]);
-        waiting.close_longest();
-        waiting.close_longest();
+        waiting.close_longest(now + SPARED);
+        waiting.close_longest(now + SPARED);
         assert!(closes[2].is_cancelled() && !closes[0].is_cancelled());
     }
 }
