@@ -136,15 +136,19 @@ fn limited_worker(site: &Site) -> crate::support::process::Process {
 }
 
 async fn a_decoder_beyond_its_limit(arena: Arena) {
-    // Less than any decoder needs for so many pixels, and more than the others need.
-    let own = [("DARKROOM_WORKER__IMAGE_SECONDS", "1"), ("DARKROOM_WORKER__CONCURRENCY", "1")];
-    let site = arena.site(&own).await;
+    let mut site = arena.site(&[]).await;
+    let patient = site.residents.names("worker").remove(0);
+    assert!(site.residents.stop(&patient).await);
+    // No decoder makes a hundred million pixels in this time.
+    let hasty = site.start_worker_with(&[], &[("DARKROOM_WORKER__IMAGE_SECONDS", "0.2")]);
     let endless = pictures::interlaced_png(11_000, 9_000);
     let id = site.ledger.deliver(&site.caller, &endless, Fate::Failed, PATIENCE).await.unwrap();
-    site.upload(5).await;
     site.quiet().await;
     let image = site.caller.image(id).await.unwrap();
     assert_eq!(image.data()["error_code"], "timed_out", "{}", image.data());
+    assert!(site.residents.stop(&hasty).await);
+    site.start_worker(&[]);
+    site.upload(5).await;
     site.verify().await;
 }
 
