@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::future::Future;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
@@ -119,11 +120,17 @@ impl Row {
         Trial::test(name, move || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            runtime.block_on(async {
-                let arena = Arena::enter(&run, &own, breaks).await;
-                course(arena).await;
+            let trying = AssertUnwindSafe(|| {
+                runtime.block_on(async {
+                    let arena = Arena::enter(&run, &own, breaks).await;
+                    course(arena).await;
+                });
             });
-            Ok::<(), Failed>(())
+            catch_unwind(trying).map_err(|panic| {
+                eprintln!("{own} failed; the servers' last words:\n{}", run.servers().last_words());
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                Failed::from(text.or_else(|| panic.downcast_ref().copied()).unwrap_or("it panicked"))
+            })
         })
     }
 }

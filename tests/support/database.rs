@@ -100,10 +100,15 @@ impl Hoard {
         }
     }
 
-    /// Gives one back, for whoever comes first.
-    pub fn lend_one(&mut self) {
-        self.clients.pop();
+    /// Ends all connections to a database; none of these, which are to another.
+    pub async fn end_connections(&self, database: &Database) {
+        let sql = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'",
+            database.name
+        );
+        self.clients.first().expect("a connection").query(&sql, &[]).await.unwrap();
     }
+}
 }
 
 async fn connect(url: &str) -> Client {

@@ -53,10 +53,6 @@ impl Process {
         Client::new(Some(address.await))
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// A figure of /proc/PID/status, in KiB, such as `VmHWM`.
     pub fn kibibytes(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();

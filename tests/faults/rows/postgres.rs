@@ -118,8 +118,7 @@ async fn no_connections_left(arena: Arena) {
     // Those that the program holds are ended, and their places taken before it comes back for them.
     for _ in 0..3 {
         hoard.fill().await;
-        hoard.lend_one();
-        site.ground.database.terminate_connections().await;
+        hoard.end_connections(&site.ground.database).await;
     }
     hoard.fill().await;
     let (uploads, reads) = (site.upload(6), refused_with_a_reason(&site));

@@ -22,7 +22,7 @@ pub struct Servers {
     pub postgres: Arc<RwLock<Postgres>>,
     pub rabbitmq: Arc<RwLock<RabbitMq>>,
     /// Removed when the servers have ended, hence the last field.
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Servers {
@@ -33,8 +33,18 @@ impl Servers {
         Self {
             postgres: Arc::new(RwLock::new(postgres)),
             rabbitmq: Arc::new(RwLock::new(rabbitmq)),
-            _scratch: scratch,
+            scratch,
         }
+    }
+
+    /// The end of what each server has written into its log.
+    pub fn last_words(&self) -> String {
+        let tail = |name: &str| {
+            let log = std::fs::read_to_string(self.scratch.0.path().join(name)).unwrap_or_default();
+            let lines: Vec<_> = log.lines().rev().take(150).collect();
+            lines.into_iter().rev().fold(format!("--- {name}\n"), |text, line| text + line + "\n")
+        };
+        tail("postgres.log") + &tail("rabbitmq.log")
     }
 }
 
