@@ -160,6 +160,7 @@ impl Bench {
         }
         self.store.fold_tallies().await.expect("an answer");
         self.store.forget_idempotency_keys().await.expect("an answer");
+        self.store.forget_superseded_jobs(LEASE).await.expect("an answer");
     }
 
     /// What workers and uploads do.

@@ -127,6 +127,9 @@ impl Refusal {
     fn sentence(&self) -> String {
         match self {
             Self::Intake(IntakeError::UnsupportedType) => "Unsupported file type".to_owned(),
+            Self::Store(StoreError::SearchTooLong) => {
+                "The search took too long; a longer text, or another condition beside it, helps".to_owned()
+            }
             Self::Store(error) if error.is_transient() => "The database is away; try again".to_owned(),
             Self::Files(FileError::Full { .. }) => "The storage is full; nothing was recorded".to_owned(),
             Self::Files(FileError::Unavailable { .. } | FileError::Foreign { .. }) => {

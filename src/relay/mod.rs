@@ -27,18 +27,13 @@ pub struct Relay {
     sweep_every: Duration,
     max_attempts: u32,
     lease: Duration,
+    history: Option<Duration>,
 }
 
 impl Relay {
     /// A relay from `store` to `queue`.
     #[must_use]
-    pub const fn new(
-        store: Store,
-        queue: Queue,
-        files: Files,
-        notices: Notices,
-        settings: &Settings,
-    ) -> Self {
+    pub fn new(store: Store, queue: Queue, files: Files, notices: Notices, settings: &Settings) -> Self {
         Self {
             store,
             queue,
@@ -50,6 +45,7 @@ impl Relay {
             sweep_every: settings.files.sweep_every,
             max_attempts: settings.worker.max_attempts,
             lease: settings.worker.lease,
+            history: settings.retention.history(),
         }
     }
 

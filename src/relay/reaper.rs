@@ -29,10 +29,14 @@ impl Relay {
         Ok(())
     }
 
-    /// Kept counts and old keys.
+    /// Kept counts, old keys, old history: each until nothing is left to do, in small parts.
     pub(super) async fn keep_house(&self) -> Result<(), StoreError> {
-        self.store.fold_tallies().await?;
-        self.store.forget_idempotency_keys().await.map(drop)
+        while self.store.fold_tallies().await? {}
+        while self.store.forget_idempotency_keys().await? {}
+        if let Some(age) = self.history {
+            while self.store.forget_superseded_jobs(age).await? {}
+        }
+        Ok(())
     }
 
     async fn give_up(&self, lost: Lease) -> Result<(), StoreError> {

@@ -139,6 +139,8 @@ impl Settings {
         positive(worker.memory_budget_bytes == 0, "worker.memory_budget_bytes")?;
         positive(self.captioner.max_chars == 0, "captioner.max_chars")?;
         refuse_if(worker.max_attempts > 100, "worker.max_attempts", "must be at most 100")?;
+        let (days, century) = (self.retention.history_days, 36_500);
+        refuse_if(days > century, "retention.history_days", "must be at most 36500; 0 means for ever")?;
         let connections = self.database.max_connections;
         refuse_if(
             connections < 2,
@@ -293,6 +295,7 @@ mod tests {
             (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "0")], "limits.max_connections"),
             (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "2000000")], "limits.max_connections"),
             (&[("DARKROOM_HTTP__HEADER_SECONDS", "0")], "http.header_seconds"),
+            (&[("DARKROOM_RETENTION__HISTORY_DAYS", "40000")], "retention.history_days"),
         ];
         for (variables, key) in cases {
             let message = refusal(variables);

@@ -9,7 +9,7 @@ mod sections;
 pub use load::SettingsError;
 pub use sections::{
     Amqp, Auth, AuthMode, Captioner, CaptionerProvider, Database, Embedded, Files, Http, KeyHash, Limits,
-    Log, LogFormat, NoKeyHash, Relay, Worker,
+    Log, LogFormat, NoKeyHash, Relay, Retention, Worker,
 };
 
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub worker: Worker,
     /// Due jobs on their way to the broker.
     pub relay: Relay,
+    /// What is forgotten.
+    pub retention: Retention,
     /// Captions.
     pub captioner: Captioner,
     /// Logs.

@@ -206,6 +206,20 @@ pub struct Relay {
     pub reannounce: Duration,
 }
 
+/// `retention.*`
+#[derive(Debug, Clone, Deserialize)]
+pub struct Retention {
+    pub(super) history_days: u32,
+}
+
+impl Retention {
+    /// Age at which superseded jobs are forgotten; `None` for never.
+    #[must_use]
+    pub fn history(&self) -> Option<Duration> {
+        (self.history_days > 0).then(|| Duration::from_secs(u64::from(self.history_days) * 86_400))
+    }
+}
+
 /// `captioner.provider`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

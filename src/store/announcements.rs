@@ -138,17 +138,23 @@ impl Store {
 
     /// Announces everything again: for a carrier that forgets when its process ends, and that no other process shares.
     ///
+    /// In parts, so that no backlog is too long for one statement; each part takes its rows out of the index that the next
+    /// one begins to read.
+    ///
     /// # Errors
     /// If Postgres is away or refuses.
     pub async fn reannounce_all(&self) -> Result<(), StoreError> {
         let doing = "announcing all jobs again";
         let client = self.client(doing).await?;
-        let sql = "
+        let announced = "
             update jobs set announce_at = due_at
-            where id in (select id from jobs where state = 'queued' and announce_at is distinct from due_at limit 5000)";
-        // In parts, so that no backlog is too long for one statement.
-        while execute(&client, sql, &[]).await.doing(doing)? > 0 {}
-        Ok(())
+            where id in (select id from jobs where state = 'queued' and announce_at is null limit 5000)";
+        while execute(&client, announced, &[]).await.doing(doing)? > 0 {}
+        // What the relay had in hand at the end is a batch.
+        let in_hand = "
+            update jobs set announce_at = due_at
+            where state = 'queued' and announce_at > now() and due_at <= now()";
+        execute(&client, in_hand, &[]).await.doing(doing).map(drop)
     }
 }
 

@@ -38,6 +38,9 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A search in names took too long. Another, or one with more conditions, may not.
+    #[error("the search took too long")]
+    SearchTooLong,
     /// The migrations cannot be applied.
     #[error("the migrations cannot be applied")]
     Migration(#[source] refinery::Error),
@@ -59,7 +62,7 @@ impl StoreError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::SearchTooLong)
     }
 
     /// Whether a process that is starting may wait for it to be mended. Besides what is transient: a login that is refused,
@@ -86,6 +89,15 @@ pub(super) enum Fault {
     Silent(#[from] tokio::time::error::Elapsed),
 }
 
+impl Fault {
+    pub(super) fn while_doing(self, doing: &'static str) -> StoreError {
+        match self {
+            Self::Driver(source) if !may_pass(&source) => StoreError::Refused { doing, source },
+            passing => StoreError::Unavailable { doing, source: Box::new(passing) },
+        }
+    }
+}
+
 /// Names what was being done when a driver's error arose.
 pub(super) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError>;
@@ -93,10 +105,7 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for Result<T, Fault> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError> {
-        self.map_err(|fault| match fault {
-            Fault::Driver(source) if !may_pass(&source) => StoreError::Refused { doing, source },
-            passing => StoreError::Unavailable { doing, source: Box::new(passing) },
-        })
+        self.map_err(|fault| fault.while_doing(doing))
     }
 }
 

@@ -1,12 +1,17 @@
-//! The end of an attempt: results, failure or retry, in one transaction that only the holder of the lease can make.
+//! The end of an attempt: results, failure or retry, in one statement that only the holder of the lease can make.
+//!
+//! A statement of several parts is a transaction of its own and one trip to the server. Its parts see the rows as they were
+//! before it, and each hangs on `closed`, which is empty if the lease was lost.
 
 use super::error::Doing;
-use super::{Lease, Store, StoreError, Value, answered, execute, parsed, query, query_opt};
+use super::{Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
-    Failure, FileKey, JobKind, JobState, Metadata, StageRun, ThumbnailFormat, ThumbnailSize,
+    Failure, FileKey, ImageStatus, JobKind, JobState, Metadata, StageRun, ThumbnailFormat, ThumbnailSize,
 };
-use deadpool_postgres::Transaction;
+use deadpool_postgres::Object;
+use serde_json::json;
 use std::time::Duration;
+use tokio_postgres::Row;
 
 /// How a job ends.
 #[derive(Debug, Clone)]
@@ -64,6 +69,26 @@ impl Finish {
     const RECORDED: Self = Self::Recorded { superseded: Vec::new() };
 }
 
+/// The image first, the job second: the order of all that locks both. `$1` is the image, `$2` the job, `$3` the attempt.
+///
+/// The condition says `lease_until`, which is set while a job runs, and not `state = 'running'`: that is what a small index
+/// is made of, and a planner that takes it for smaller than it is walks it instead of looking the job up.
+const CLOSED: &str = "
+    with image as materialized (select id from images where id = $1 for no key update),
+    closed as (
+        update jobs set state = $4, lease_until = null, finished_at = now(), error_code = $5, error = $6
+        from image where jobs.id = $2 and image_id = image.id and attempt = $3 and lease_until is not null
+        returning jobs.id as job, image_id as image)";
+
+/// As [`CLOSED`]; the job is due again after `$4` seconds.
+const REOPENED: &str = "
+    with image as materialized (select id from images where id = $1 for no key update),
+    closed as (
+        update jobs set state = 'queued', lease_until = null, announced_at = null,
+            due_at = now() + $4 * interval '1 second', announce_at = now() + $4 * interval '1 second'
+        from image where jobs.id = $2 and image_id = image.id and attempt = $3 and lease_until is not null
+        returning jobs.id as job, image_id as image)";
+
 impl Store {
     /// Ends a job: its results or its failure, its stages, the state of its image, and the caption job if one is wanted,
     /// all or nothing.
@@ -76,33 +101,26 @@ impl Store {
         ending: &Ending,
         runs: &[StageRun],
     ) -> Result<Finish, StoreError> {
-        let doing = "ending a job";
-        let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
-        match close(&transaction, lease, ending).await? {
-            Fence::Open => {}
-            Fence::Passed => return Ok(Finish::RECORDED),
-            Fence::Closed => return Ok(Finish::LeaseLost),
-        }
-        record_runs(&transaction, lease, runs).await?;
-        let (mut superseded, mut caption_due) = (Vec::new(), false);
-        match (ending, lease.kind) {
-            (Ending::Image(made), _) => {
-                superseded = replace_thumbnails(&transaction, lease, &made.thumbnails).await?;
-                record_metadata(&transaction, lease, made).await?;
-                caption_due = made.wants_caption;
-                if caption_due {
-                    let sql = "insert into jobs (image_id, kind) values ($1, 'caption')";
-                    execute(&transaction, sql, &[&lease.image.get()]).await.doing(doing)?;
-                }
+        let client = self.client("ending a job").await?;
+        let (state, failure) = match ending {
+            Ending::Image(_) | Ending::Caption(_) => (JobState::Succeeded, None),
+            Ending::Failed(failure) => (JobState::Failed, Some(failure)),
+        };
+        let closing = Closing { lease, state, failure, runs };
+        let ended = match (ending, lease.kind) {
+            (Ending::Image(made), _) => end_with_results(&client, &closing, made).await?,
+            (Ending::Caption(text), _) => end_with_status(&client, &closing, Some(text), None).await?,
+            // A caption that failed never fails its image.
+            (Ending::Failed(_), JobKind::Caption) => end_with_status(&client, &closing, None, None).await?,
+            (Ending::Failed(failure), JobKind::Image) => {
+                end_with_status(&client, &closing, None, Some(failure)).await?
             }
-            (Ending::Caption(text), _) => settle_caption(&transaction, lease, Some(text)).await?,
-            (Ending::Failed(_), JobKind::Caption) => settle_caption(&transaction, lease, None).await?,
-            (Ending::Failed(failure), JobKind::Image) => fail_image(&transaction, lease, failure).await?,
+        };
+        match ended {
+            Some(superseded) => Ok(Finish::Recorded { superseded }),
+            None if was_ended(&client, lease, state).await? => Ok(Finish::RECORDED),
+            None => Ok(Finish::LeaseLost),
         }
-        announce_change(&transaction, lease, caption_due).await?;
-        answered(transaction.commit()).await.doing(doing)?;
-        Ok(Finish::Recorded { superseded })
     }
 
     /// Puts a job back into the queue, due after `wait`.
@@ -116,167 +134,168 @@ impl Store {
         runs: &[StageRun],
     ) -> Result<Finish, StoreError> {
         let doing = "recording a retry";
-        let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
-        lock_image(&transaction, lease).await?;
-        let sql = "
-            update jobs set state = 'queued', lease_until = null, announced_at = null,
-                due_at = now() + $3 * interval '1 second', announce_at = now() + $3 * interval '1 second'
-            where id = $1 and attempt = $2 and state = 'running'";
-        let values: [Value<'_>; 3] = [&lease.job.get(), &lease.attempt.get(), &wait.as_secs_f64()];
-        if execute(&transaction, sql, &values).await.doing(doing)? == 0 {
-            return Ok(Finish::LeaseLost);
-        }
-        record_runs(&transaction, lease, runs).await?;
-        announce_change(&transaction, lease, true).await?;
-        answered(transaction.commit()).await.doing(doing)?;
-        Ok(Finish::RECORDED)
-    }
-}
-
-/// Whether the write that ends an attempt may go on.
-enum Fence {
-    Open,
-    /// This very write went through before: the answer to its commit was lost, and it is being repeated.
-    Passed,
-    Closed,
-}
-
-async fn close(transaction: &Transaction<'_>, lease: Lease, ending: &Ending) -> Result<Fence, StoreError> {
-    let doing = "ending a job";
-    lock_image(transaction, lease).await?;
-    let (state, failure) = match ending {
-        Ending::Image(_) | Ending::Caption(_) => (JobState::Succeeded, None),
-        Ending::Failed(failure) => (JobState::Failed, Some(failure)),
-    };
-    let sql = "
-        update jobs set state = $3, lease_until = null, finished_at = now(), error_code = $4, error = $5
-        where id = $1 and attempt = $2 and state = 'running'";
-    let (job, attempt, state) = (lease.job.get(), lease.attempt.get(), state.as_str());
-    let (code, text) = (failure.map(|f| f.code().as_str()), failure.map(Failure::text));
-    if execute(transaction, sql, &[&job, &attempt, &state, &code, &text]).await.doing(doing)? == 1 {
-        return Ok(Fence::Open);
-    }
-    let sql = "select 1 from jobs where id = $1 and attempt = $2 and state = $3";
-    let repeated = query_opt(transaction, sql, &[&job, &attempt, &state]).await.doing(doing)?.is_some();
-    Ok(if repeated { Fence::Passed } else { Fence::Closed })
-}
-
-/// The image first, the job second: the order of every transaction.
-async fn lock_image(transaction: &Transaction<'_>, lease: Lease) -> Result<(), StoreError> {
-    let sql = "select 1 from images where id = $1 for no key update";
-    query_opt(transaction, sql, &[&lease.image.get()]).await.doing("locking an image").map(drop)
-}
-
-async fn settle_caption(
-    transaction: &Transaction<'_>,
-    lease: Lease,
-    text: Option<&str>,
-) -> Result<(), StoreError> {
-    let sql = "update images set status = 'success', completed_at = now(), caption = $2 where id = $1";
-    execute(transaction, sql, &[&lease.image.get(), &text]).await.doing("settling a caption").map(drop)
-}
-
-async fn fail_image(
-    transaction: &Transaction<'_>,
-    lease: Lease,
-    failure: &Failure,
-) -> Result<(), StoreError> {
-    let sql = "update images set status = 'failed', completed_at = now(), error_code = $2, error = $3 where id = $1";
-    let values: [Value<'_>; 3] = [&lease.image.get(), &failure.code().as_str(), &failure.text()];
-    execute(transaction, sql, &values).await.doing("failing an image").map(drop)
-}
-
-async fn replace_thumbnails(
-    transaction: &Transaction<'_>,
-    lease: Lease,
-    made: &[MadeThumbnail; 2],
-) -> Result<Vec<FileKey>, StoreError> {
-    let doing = "recording thumbnails";
-    let image = lease.image.get();
-    let sql = "delete from thumbnails where image_id = $1 returning file_key";
-    let old = query(transaction, sql, &[&image]).await.doing(doing)?;
-    let sql = "
-        insert into thumbnails (image_id, size, file_key, media_type, width, height, size_bytes)
-        values ($1, $2, $3, $4, $5, $6, $7)";
-    for thumbnail in made {
-        let values: [Value<'_>; 7] = [
-            &image,
-            &thumbnail.size.as_str(),
-            &thumbnail.key.as_str(),
-            &thumbnail.format.as_str(),
-            &pixels(thumbnail.width),
-            &pixels(thumbnail.height),
-            &i64::try_from(thumbnail.size_bytes).unwrap_or(i64::MAX),
+        let client = self.client(doing).await?;
+        let sql = format!(
+            "{REOPENED}, {}
+            select pg_notify('darkroom_images', image::text), pg_notify('darkroom_jobs', '') from closed",
+            runs_recorded(5, 6)
+        );
+        let values: [Value<'_>; 6] = [
+            &lease.image.get(),
+            &lease.job.get(),
+            &lease.attempt.get(),
+            &wait.as_secs_f64(),
+            &(lease.waited.as_secs_f64() * 1e3),
+            &runs_as_json(runs),
         ];
-        execute(transaction, sql, &values).await.doing(doing)?;
+        let row = query_opt(&client, &sql, &values).await.doing(doing)?;
+        Ok(row.map_or(Finish::LeaseLost, |_| Finish::RECORDED))
     }
-    old.iter().map(|row| parsed(row, "thumbnails", "file_key", image)).collect()
 }
 
-async fn record_metadata(
-    transaction: &Transaction<'_>,
+/// What every ending writes.
+struct Closing<'a> {
     lease: Lease,
+    state: JobState,
+    failure: Option<&'a Failure>,
+    runs: &'a [StageRun],
+}
+
+/// The files that were superseded; `None` if the lease was lost.
+async fn end_with_results(
+    client: &Object,
+    closing: &Closing<'_>,
     made: &MadeImage,
-) -> Result<(), StoreError> {
+) -> Result<Option<Vec<FileKey>>, StoreError> {
+    let sql = format!(
+        "{CLOSED}, {},
+        old as (select file_key from thumbnails, closed where image_id = closed.image),
+        drawn as (
+            insert into thumbnails (image_id, size, file_key, media_type, width, height, size_bytes)
+            select image, t.* from closed, jsonb_to_recordset($9)
+                as t (size text, file_key text, media_type text, width integer, height integer, size_bytes bigint)
+            on conflict (image_id, size) do update set file_key = excluded.file_key, media_type = excluded.media_type,
+                width = excluded.width, height = excluded.height, size_bytes = excluded.size_bytes),
+        known as (
+            update images set width = $10, height = $11, taken_at = $12, orientation = $13, has_gps = $14, exif = $15,
+                warnings = $16, status = case when $17 then 'processing' else 'success' end,
+                completed_at = case when $17 then null else now() end
+            from closed where images.id = closed.image),
+        asked as (insert into jobs (image_id, kind) select image, 'caption' from closed where $17)
+        select image as id, array(select file_key from old) as superseded, pg_notify('darkroom_images', image::text),
+            case when $17 then pg_notify('darkroom_jobs', '') end
+        from closed",
+        runs_recorded(7, 8)
+    );
     let metadata = &made.metadata;
-    let sql = "
-        update images set width = $2, height = $3, taken_at = $4, orientation = $5, has_gps = $6, exif = $7, warnings = $8,
-            status = case when $9 then 'processing' else 'success' end,
-            completed_at = case when $9 then null else now() end
-        where id = $1";
+    let thumbnails = thumbnails_as_json(&made.thumbnails);
     let exif = serde_json::Value::from_iter(
         metadata.exif.iter().map(|(name, value)| (name.as_str(), value.as_str())),
     );
+    let (width, height) = (pixels(metadata.width), pixels(metadata.height));
+    let orientation = i16::from(metadata.orientation.exif());
     let values: [Value<'_>; 9] = [
-        &lease.image.get(),
-        &pixels(metadata.width),
-        &pixels(metadata.height),
+        &thumbnails,
+        &width,
+        &height,
         &metadata.taken_at,
-        &i16::from(metadata.orientation.exif()),
+        &orientation,
         &metadata.has_gps,
         &exif,
         &metadata.warnings,
         &made.wants_caption,
     ];
-    execute(transaction, sql, &values).await.doing("recording metadata").map(drop)
+    let row = close(client, closing, &sql, &values).await?;
+    row.as_ref().map(superseded).transpose()
 }
 
-async fn record_runs(
-    transaction: &Transaction<'_>,
-    lease: Lease,
-    runs: &[StageRun],
-) -> Result<(), StoreError> {
-    let sql = "
-        insert into stage_runs (image_id, job_id, attempt, stage, queue_ms, run_ms, error_code, error)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    for run in runs {
-        let values: [Value<'_>; 8] = [
-            &lease.image.get(),
-            &lease.job.get(),
-            &lease.attempt.get(),
-            &run.stage.as_str(),
-            &(lease.waited.as_secs_f64() * 1e3),
-            &(run.run.as_secs_f64() * 1e3),
-            &run.failure.as_ref().map(|f| f.code().as_str()),
-            &run.failure.as_ref().map(Failure::text),
-        ];
-        execute(transaction, sql, &values).await.doing("recording a stage")?;
-    }
-    Ok(())
+/// Settles the image without new pictures, so no file is superseded; `None` if the lease was lost.
+async fn end_with_status(
+    client: &Object,
+    closing: &Closing<'_>,
+    caption: Option<&str>,
+    failure: Option<&Failure>,
+) -> Result<Option<Vec<FileKey>>, StoreError> {
+    let sql = format!(
+        "{CLOSED}, {},
+        settled as (
+            update images set status = $9, completed_at = now(), caption = $10, error_code = $11, error = $12
+            from closed where images.id = closed.image)
+        select pg_notify('darkroom_images', image::text) from closed",
+        runs_recorded(7, 8)
+    );
+    let status = failure.map_or(ImageStatus::Success, |_| ImageStatus::Failed).as_str();
+    let (code, text) = (failure.map(|f| f.code().as_str()), failure.map(Failure::text));
+    let row = close(client, closing, &sql, &[&status, &caption, &code, &text]).await?;
+    Ok(row.map(|_| Vec::new()))
 }
 
-/// Reaches those who wait when, and only if, the transaction commits.
-async fn announce_change(
-    transaction: &Transaction<'_>,
-    lease: Lease,
-    job_due: bool,
-) -> Result<(), StoreError> {
-    let sql = "select pg_notify('darkroom_images', $1), case when $2 then pg_notify('darkroom_jobs', '') end";
-    query(transaction, sql, &[&lease.image.to_string(), &job_due])
-        .await
-        .doing("announcing a change")
-        .map(drop)
+async fn close(
+    client: &Object,
+    Closing { lease, state, failure, runs }: &Closing<'_>,
+    sql: &str,
+    own: &[Value<'_>],
+) -> Result<Option<Row>, StoreError> {
+    let (image, job, attempt) = (lease.image.get(), lease.job.get(), lease.attempt.get());
+    let (code, text) = (failure.map(|f| f.code().as_str()), failure.map(Failure::text));
+    let (state, waited_ms, runs) = (state.as_str(), lease.waited.as_secs_f64() * 1e3, runs_as_json(runs));
+    let mut values: Vec<Value<'_>> = vec![&image, &job, &attempt, &state, &code, &text, &waited_ms, &runs];
+    values.extend_from_slice(own);
+    query_opt(client, sql, &values).await.doing("ending a job")
+}
+
+/// Whether this very write went through before: the answer to it was lost, and it is being repeated.
+async fn was_ended(client: &Object, lease: Lease, state: JobState) -> Result<bool, StoreError> {
+    let sql = "select 1 from jobs where id = $1 and attempt = $2 and state = $3";
+    let values: [Value<'_>; 3] = [&lease.job.get(), &lease.attempt.get(), &state.as_str()];
+    Ok(query_opt(client, sql, &values).await.doing("ending a job")?.is_some())
+}
+
+/// The part of a statement that records the stages; says which of its values hold the waiting time and the runs.
+fn runs_recorded(waited_ms: u8, runs: u8) -> String {
+    format!(
+        "run as (
+            insert into stage_runs (image_id, job_id, attempt, stage, queue_ms, run_ms, error_code, error)
+            select image, job, $3, stage, ${waited_ms}, run_ms, error_code, error
+            from closed, jsonb_to_recordset(${runs}) as r (stage text, run_ms float8, error_code text, error text))"
+    )
+}
+
+fn runs_as_json(runs: &[StageRun]) -> serde_json::Value {
+    let as_json = |run: &StageRun| {
+        json!({
+            "stage": run.stage.as_str(),
+            "run_ms": run.run.as_secs_f64() * 1e3,
+            "error_code": run.failure.as_ref().map(|f| f.code().as_str()),
+            "error": run.failure.as_ref().map(Failure::text),
+        })
+    };
+    runs.iter().map(as_json).collect()
+}
+
+fn thumbnails_as_json(made: &[MadeThumbnail]) -> serde_json::Value {
+    let as_json = |thumbnail: &MadeThumbnail| {
+        json!({
+            "size": thumbnail.size.as_str(),
+            "file_key": thumbnail.key.as_str(),
+            "media_type": thumbnail.format.as_str(),
+            "width": pixels(thumbnail.width),
+            "height": pixels(thumbnail.height),
+            "size_bytes": thumbnail.size_bytes,
+        })
+    };
+    made.iter().map(as_json).collect()
+}
+
+fn superseded(row: &Row) -> Result<Vec<FileKey>, StoreError> {
+    let unreadable = |source: crate::domain::InvalidFileKey| StoreError::Unreadable {
+        table: "thumbnails",
+        column: "file_key",
+        row: row.get("id"),
+        source: Box::new(source),
+    };
+    let keys: Vec<&str> = row.get("superseded");
+    keys.into_iter().map(|key| key.parse().map_err(unreadable)).collect()
 }
 
 /// The probe refuses pictures whose sides exceed 65,535 (JPEG) or 2³¹ − 1 (PNG), so nothing is cut here.

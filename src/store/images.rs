@@ -1,34 +1,10 @@
 //! Reading images, and deleting them.
 
 use super::error::Doing;
-use super::record::{DETAILS, SUMMARY, details, summary};
-use super::{
-    ImageRecord, ImageSummary, Store, StoreError, Value, answered, execute, parsed, query, query_opt,
-};
-use crate::domain::{FileKey, ImageId, ImageStatus, Sha256, ThumbnailSize};
+use super::record::{DETAILS, SUMMARY, details};
+use super::{ImageRecord, Store, StoreError, answered, execute, parsed, query, query_opt};
+use crate::domain::{FileKey, ImageId, ImageStatus, ThumbnailSize};
 use std::collections::BTreeSet;
-
-/// Which images a list shows; all conditions together.
-#[derive(Debug, Clone, Default)]
-pub struct ListFilter {
-    /// Only this status.
-    pub status: Option<ImageStatus>,
-    /// Only names that contain this text, in any case.
-    pub name_contains: Option<String>,
-    /// Only these bytes.
-    pub sha256: Option<Sha256>,
-    /// Only images uploaded before this one.
-    pub before: Option<ImageId>,
-}
-
-/// A part of a list, newest first.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// The images.
-    pub images: Vec<ImageSummary>,
-    /// Where the next part begins, if there is one: the `before` of its filter.
-    pub next: Option<ImageId>,
-}
 
 /// A file as it is served.
 #[derive(Debug, Clone)]
@@ -59,43 +35,6 @@ impl Store {
         let client = self.client(doing).await?;
         let sql = format!("select {SUMMARY}, {DETAILS} from images i where i.id = $1");
         query_opt(&client, &sql, &[&id.get()]).await.doing(doing)?.as_ref().map(details).transpose()
-    }
-
-    /// Up to `limit` images, newest first.
-    ///
-    /// # Errors
-    /// If Postgres is away, refuses, or holds what cannot be understood.
-    pub async fn images(&self, filter: &ListFilter, limit: u32) -> Result<Page, StoreError> {
-        let doing = "listing images";
-        let client = self.client(doing).await?;
-        let digest = filter.sha256.as_ref().map(|digest| digest.as_bytes().as_slice());
-        let pattern = filter.name_contains.as_deref().map(containing);
-        let status = filter.status.map(ImageStatus::as_str);
-        let before = filter.before.map_or(i64::MAX, ImageId::get);
-        let one_more = i64::from(limit) + 1;
-        // Only the conditions that are asked for, so that each combination has a plan of its own.
-        let mut values: Vec<Value<'_>> = vec![&one_more, &before];
-        let mut sql = format!("select {SUMMARY} from images i where i.id < $2");
-        let mut and = |condition: &str, value| {
-            values.push(value);
-            sql.push_str(&format!(" and {condition} ${}", values.len()));
-        };
-        if let Some(status) = &status {
-            and("i.status =", status);
-        }
-        if let Some(digest) = &digest {
-            and("i.sha256 =", digest);
-        }
-        if let Some(pattern) = &pattern {
-            and("i.original_name ilike", pattern);
-        }
-        sql.push_str(" order by i.id desc limit $1");
-        let rows = query(&client, &sql, &values).await.doing(doing)?;
-        let mut images = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
-        let more = images.len() > limit as usize;
-        images.truncate(limit as usize);
-        let next = if more { images.last().map(|image| image.id) } else { None };
-        Ok(Page { images, next })
     }
 
     /// Where the original of an image is.
@@ -188,17 +127,4 @@ impl Store {
         let rows = query(&client, sql, &[&texts]).await.doing(doing)?;
         rows.iter().map(|row| parsed(row, "files", "file_key", 0)).collect()
     }
-}
-
-/// A pattern of `like` that matches any text with `part` in it, whatever `part` holds.
-fn containing(part: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in part.chars().filter(|c| *c != '\0') {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

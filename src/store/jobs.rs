@@ -85,8 +85,9 @@ impl Store {
     pub async fn renew(&self, lease: Lease, length: Duration) -> Result<bool, StoreError> {
         let doing = "renewing a lease";
         let client = self.client(doing).await?;
+        // A lease is set while a job runs. For why the state is not asked, see `finish::CLOSED`.
         let sql = "update jobs set lease_until = now() + $3 * interval '1 second'
-                   where id = $1 and attempt = $2 and state = 'running'";
+                   where id = $1 and attempt = $2 and lease_until is not null";
         let values: [Value<'_>; 3] = [&lease.job.get(), &lease.attempt.get(), &length.as_secs_f64()];
         let hit = execute(&client, sql, &values).await.doing(doing)?;
         Ok(hit == 1)

@@ -9,10 +9,12 @@ mod finish;
 mod images;
 mod installation;
 mod jobs;
+mod list;
 mod migrate;
 mod notices;
 mod reaper;
 mod record;
+mod retention;
 mod retries;
 mod stats;
 mod uploads;
@@ -20,8 +22,9 @@ mod uploads;
 pub use announcements::{AnnouncementLease, DueJob};
 pub use error::StoreError;
 pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
-pub use images::{Deleted, ListFilter, Page, StoredFile};
+pub use images::{Deleted, StoredFile};
 pub use jobs::{Claim, Lease, Work};
+pub use list::{ListFilter, Page};
 pub use notices::{Notice, Notices, Subscription};
 pub use record::{ImageRecord, ImageSummary, StageRecord};
 pub use retries::{FailedImage, FailedWalk, Retried};
@@ -95,7 +98,9 @@ impl Store {
 /// A silent server is noticed by the kernel within `wait`, and a statement that waits for a lock ends.
 fn connection(url: &SecretString, wait: Duration) -> Result<tokio_postgres::Config, StoreError> {
     let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(StoreError::Url)?;
-    let limits = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
+    // Every statement is short, and compiling one takes longer than running it.
+    let limits =
+        "-c jit=off -c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
     let options = config.get_options().map_or_else(|| limits.to_owned(), |own| format!("{limits} {own}"));
     config
         .options(options)

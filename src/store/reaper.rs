@@ -2,7 +2,10 @@
 
 use super::error::Doing;
 use super::jobs::lease;
-use super::{Lease, Store, StoreError, execute, query};
+use super::{Lease, Store, StoreError, execute, query, query_one};
+
+/// A tenth of a second's work.
+const FOLDED_AT_ONCE: i64 = 20_000;
 
 impl Store {
     /// Ends all leases, for whoever knows that nobody else can hold one: the owner of a private database, when it starts.
@@ -51,21 +54,25 @@ impl Store {
         rows.iter().map(lease).collect()
     }
 
-    /// Adds the appended changes to the kept counts; one statement, so no count is ever seen twice or not at all.
+    /// Adds up to 20,000 appended changes to the kept counts; one statement, so no count is ever seen twice or not at all.
+    /// The answer is whether there may be more.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
-    pub async fn fold_tallies(&self) -> Result<(), StoreError> {
+    pub async fn fold_tallies(&self) -> Result<bool, StoreError> {
         let doing = "folding the tallies";
         let client = self.client(doing).await?;
         let sql = "
             with folded as (
                 delete from tally_deltas where id in (
-                    select id from tally_deltas order by id limit 20000 for update skip locked)
-                returning name, n)
-            insert into tallies (name, n) select name, sum(n) from folded group by name order by name
-            on conflict (name) do update set n = tallies.n + excluded.n";
-        execute(&client, sql, &[]).await.doing(doing).map(drop)
+                    select id from tally_deltas order by id limit $1 for update skip locked)
+                returning name, n
+            ), added as (
+                insert into tallies (name, n) select name, sum(n) from folded group by name order by name
+                on conflict (name) do update set n = tallies.n + excluded.n)
+            select count(*) as folded from folded";
+        let folded: i64 = query_one(&client, sql, &[&FOLDED_AT_ONCE]).await.doing(doing)?.get("folded");
+        Ok(folded == FOLDED_AT_ONCE)
     }
 }
 

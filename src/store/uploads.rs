@@ -3,7 +3,7 @@
 use super::error::Doing;
 use super::{Store, StoreError, answered, execute, query_one, query_opt};
 use crate::domain::{FileKey, ImageFormat, ImageId, OriginalName, Sha256};
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 
 /// An upload whose file is durable and whose row is not there yet.
 #[derive(Debug, Clone)]
@@ -42,6 +42,10 @@ impl Store {
     pub async fn record_upload(&self, image: &NewImage) -> Result<Recorded, StoreError> {
         let doing = "recording an upload";
         let mut client = self.client(doing).await?;
+        if image.idempotency_key.is_none() {
+            // A statement is a transaction of its own.
+            return insert(&client, image).await.map(Recorded::New);
+        }
         loop {
             let transaction = answered(client.transaction()).await.doing(doing)?;
             if let Some(key) = &image.idempotency_key
@@ -60,17 +64,6 @@ impl Store {
             answered(transaction.commit()).await.doing(doing)?;
             return Ok(Recorded::New(id));
         }
-    }
-
-    /// Forgets idempotency keys older than 24 hours.
-    ///
-    /// # Errors
-    /// If Postgres is away or refuses.
-    pub async fn forget_idempotency_keys(&self) -> Result<u64, StoreError> {
-        let doing = "forgetting idempotency keys";
-        let client = self.client(doing).await?;
-        let sql = "delete from idempotency_keys where created_at < now() - interval '24 hours'";
-        execute(&client, sql, &[]).await.doing(doing)
     }
 }
 
@@ -101,7 +94,7 @@ async fn claim_key(
     Ok(taken.doing("claiming an idempotency key")? == 1)
 }
 
-async fn insert(transaction: &Transaction<'_>, image: &NewImage) -> Result<ImageId, StoreError> {
+async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId, StoreError> {
     let sql = "
         with image as (
             insert into images (original_name, format, sha256, size_bytes, original_key)
@@ -111,7 +104,7 @@ async fn insert(transaction: &Transaction<'_>, image: &NewImage) -> Result<Image
         )
         select id, pg_notify('darkroom_jobs', '') from image";
     let row = query_one(
-        transaction,
+        client,
         sql,
         &[
             &image.original_name.as_str(),

@@ -1,0 +1,39 @@
+//! What is forgotten, and when. In small parts, so that no backlog of it is too long for one statement.
+
+use super::error::Doing;
+use super::{Store, StoreError, execute};
+use std::time::Duration;
+
+/// Rows removed by one statement.
+const PART: i64 = 1000;
+
+impl Store {
+    /// Forgets up to a thousand idempotency keys older than 24 hours. The answer is whether there may be more.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn forget_idempotency_keys(&self) -> Result<bool, StoreError> {
+        let doing = "forgetting idempotency keys";
+        let client = self.client(doing).await?;
+        let sql = "
+            delete from idempotency_keys where key in (
+                select key from idempotency_keys where created_at < now() - interval '24 hours'
+                order by created_at limit $1 for update skip locked)";
+        Ok(execute(&client, sql, &[&PART]).await.doing(doing)? == PART.unsigned_abs())
+    }
+
+    /// Forgets up to a thousand jobs, with their stages, that a retry has superseded and that ended more than `age` ago. The
+    /// newest job of each kind belongs to its image and stays. The answer is whether there may be more.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn forget_superseded_jobs(&self, age: Duration) -> Result<bool, StoreError> {
+        let doing = "forgetting superseded jobs";
+        let client = self.client(doing).await?;
+        let sql = "
+            delete from jobs where id in (
+                select id from jobs where superseded and finished_at < now() - $2 * interval '1 second'
+                order by finished_at limit $1 for update skip locked)";
+        Ok(execute(&client, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)? == PART.unsigned_abs())
+    }
+}
