@@ -19,12 +19,15 @@ mod dead_letters;
 mod document;
 mod faults;
 mod flow;
+mod full_tables;
 mod health;
 mod hostile;
 mod hostile_uploads;
 mod logs;
 mod messages;
 mod refusals;
+mod retention;
 mod retries;
+mod tallies;
 #[path = "../support/mod.rs"]
 mod support;
