@@ -20,6 +20,10 @@ drop index images_by_status;
 create index jobs_running on jobs (kind, announced_at) where state = 'running';
 drop index jobs_leased;
 
+-- The newest run of each stage of an image, in the order in which it is asked for.
+create index stage_runs_of_image_by_stage on stage_runs (image_id, stage, id desc);
+drop index stage_runs_of_image;
+
 -- Set when a retry has put another job in its place.
 alter table jobs add column superseded boolean not null default false;
 update jobs set superseded = true

@@ -95,13 +95,19 @@ impl Store {
     }
 }
 
-/// A silent server is noticed by the kernel within `wait`, and a statement that waits for a lock ends.
+/// No statement holds anybody for long: neither while it runs, nor while it waits for a lock.
+const LIMITS: &str = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
+
+/// Each statement finds its rows by an index, in the order of that index. A planner whose statistics are old (a queue turns
+/// over quickly) or missing (after a restore) may take it for cheaper to read all of a backlog or a table and to sort or
+/// hash it; so these ways are left for where there is no other. Compiling a short statement takes longer than running it.
+const PLANS: &str = "-c enable_sort=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+
+/// A silent server is noticed by the kernel within `wait`.
 fn connection(url: &SecretString, wait: Duration) -> Result<tokio_postgres::Config, StoreError> {
     let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(StoreError::Url)?;
-    // Every statement is short, and compiling one takes longer than running it.
-    let limits =
-        "-c jit=off -c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
-    let options = config.get_options().map_or_else(|| limits.to_owned(), |own| format!("{limits} {own}"));
+    let ours = format!("{LIMITS} {PLANS}");
+    let options = config.get_options().map_or_else(|| ours.clone(), |own| format!("{ours} {own}"));
     config
         .options(options)
         .application_name("darkroom")

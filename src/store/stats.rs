@@ -78,12 +78,15 @@ impl Store {
         stats.last_minute = row.get("last_minute");
         // A retry that is not due yet lies in the future.
         stats.oldest_waiting_seconds = row.get::<_, f64>("oldest").max(0.0);
+        // A range of one stage, and not an equality: by the primary key, which would serve the order then, a stage that has
+        // not run for long is looked for in the whole history.
         let sql = "
             select s.stage, percentile_cont(array[0.5, 0.95, 0.99]) within group (order by r.run_ms) as run,
                    percentile_cont(0.95) within group (order by r.queue_ms) as queue
             from unnest(array['metadata', 'thumbnails', 'caption']) as s (stage)
             cross join lateral (
-                select run_ms, queue_ms from stage_runs where stage = s.stage order by id desc limit $1) r
+                select run_ms, queue_ms from stage_runs where stage >= s.stage and stage <= s.stage
+                order by stage, id desc limit $1) r
             group by s.stage";
         for row in query(&transaction, sql, &[&PERCENTILE_WINDOW]).await.doing(doing)? {
             let stage = stats.stages.entry(row.get("stage")).or_default();

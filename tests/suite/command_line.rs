@@ -57,7 +57,7 @@ async fn four_migrate_at_once() {
     for process in &mut processes {
         assert!(process.ended().await.success(), "{}", process.log());
     }
-    assert_eq!(ground.database.number("select count(*) from refinery_schema_history").await, 2);
+    assert_eq!(ground.database.number("select count(*) from refinery_schema_history").await, 4);
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ use std::time::Duration;
 const IMAGES: i64 = 20_000;
 const BACKLOG: i64 = 5_000;
 
+/// Whether Postgres knows the tables: after a restore it does not for a while.
+const KNOWN: [&str; 2] = ["select 1", "vacuum analyze"];
+
 /// A page of fifty is its images and their thumbnails.
 const PAGE: i64 = 300;
 
@@ -60,11 +63,8 @@ async fn a_page_of_a_list_reads_a_page_of_rows() {
     let status = |status| ListFilter { status: Some(status), ..ListFilter::default() };
     let before = Some(ImageId::new(IMAGES / 2));
     let name = |text: &str| Some(text.to_owned());
-    // Without statistics first: after a restore nobody has any for a while.
-    for known in [false, true] {
-        if known {
-            database.run("analyze").await;
-        }
+    for known in KNOWN {
+        database.run(known).await;
         let lists = [
             ("all", ListFilter::default(), PAGE),
             ("all, deep", ListFilter { before, ..ListFilter::default() }, PAGE),
@@ -91,7 +91,7 @@ async fn a_page_of_a_list_reads_a_page_of_rows() {
                 async move { drop(store.images(&filter, 50).await.unwrap()) }
             })
             .await;
-            assert!(read <= most, "{list} (statistics: {known}): {read} rows were read, {most} allowed");
+            assert!(read <= most, "{list}, {known}: {read} rows were read, {most} allowed");
         }
     }
 }
@@ -130,39 +130,43 @@ async fn the_migrations_do_without_the_extension_for_searches() {
 #[tokio::test]
 async fn statistics_and_details_do_not_read_tables() {
     let database = full_database().await;
-    database.run("analyze").await;
-    let read = rows_read(&database, |store| async move { drop(store.stats().await.unwrap()) }).await;
-    // A thousand runs of each of three stages.
-    assert!(read <= 3200, "{read} rows were read for the statistics");
-    let read = rows_read(&database, |store| async move {
-        assert!(store.image(ImageId::new(IMAGES / 2)).await.unwrap().is_some());
-    });
-    let read = read.await;
-    assert!(read <= 30, "{read} rows were read for an image");
+    for known in KNOWN {
+        database.run(known).await;
+        let read = rows_read(&database, |store| async move { drop(store.stats().await.unwrap()) }).await;
+        // A thousand runs of each of three stages.
+        assert!(read <= 3200, "{known}: {read} rows were read for the statistics");
+        let read = rows_read(&database, |store| async move {
+            assert!(store.image(ImageId::new(IMAGES / 2)).await.unwrap().is_some());
+        });
+        let read = read.await;
+        assert!(read <= 30, "{known}: {read} rows were read for an image");
+    }
 }
 
 #[tokio::test]
 async fn the_relay_and_the_reaper_read_a_batch_of_any_backlog() {
     let database = full_database().await;
-    database.run("analyze").await;
-    let read = rows_read(&database, |store| async move {
-        let (lease, due) = store.due_jobs(64, LEASE).await.unwrap().unwrap();
-        let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
-        assert_eq!(jobs.len(), 64);
-        store.mark_announced(lease, &jobs).await.unwrap();
-    });
-    let read = read.await;
-    assert!(read <= 64 * 8, "{read} rows were read for a batch");
-    let read = rows_read(&database, |store| async move {
-        assert!(store.next_announcement().await.unwrap().is_some());
-        assert!(store.requeue_expired(5).await.unwrap().is_empty());
-        assert!(store.expired_for_good(5).await.unwrap().is_empty());
-        for kind in JobKind::ALL {
-            assert_eq!(store.reannounce(*kind, false, LEASE).await.unwrap(), 0);
-        }
-    });
-    let read = read.await;
-    assert!(read <= 100, "{read} rows were read in a round without work");
+    for known in KNOWN {
+        database.run(known).await;
+        let read = rows_read(&database, |store| async move {
+            assert!(store.next_announcement().await.unwrap().is_some());
+            assert!(store.requeue_expired(5).await.unwrap().is_empty());
+            assert!(store.expired_for_good(5).await.unwrap().is_empty());
+            for kind in JobKind::ALL {
+                assert_eq!(store.reannounce(*kind, false, LEASE).await.unwrap(), 0);
+            }
+        });
+        let read = read.await;
+        assert!(read <= 100, "{known}: {read} rows were read in a round without work");
+        let read = rows_read(&database, |store| async move {
+            let (lease, due) = store.due_jobs(64, LEASE).await.unwrap().unwrap();
+            let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
+            assert_eq!(jobs.len(), 64);
+            store.mark_announced(lease, &jobs).await.unwrap();
+        });
+        let read = read.await;
+        assert!(read <= 64 * 8, "{known}: {read} rows were read for a batch");
+    }
 }
 
 #[tokio::test]
