@@ -139,7 +139,7 @@ impl Bench {
         let mut spent = Duration::ZERO;
         for _ in 0..batches {
             let begun = Instant::now();
-            let due = self.store.due_jobs(64, LEASE).await.expect("an answer");
+            let due = self.store.due_jobs(JobKind::Image, 64, LEASE).await.expect("an answer");
             let Some((lease, due)) = due else {
                 let sql = "update jobs set announce_at = now() where state = 'queued'";
                 self.direct.batch_execute(sql).await.expect("the backlog is due again");

@@ -15,6 +15,10 @@
 create index images_by_status_and_id on images (status, id);
 drop index images_by_status;
 
+-- The relay announces each kind by itself, so that one whose queue does not answer is not in the way of the other.
+create index jobs_to_announce_of_kind on jobs (kind, announce_at) where state = 'queued' and announce_at is not null;
+drop index jobs_to_announce;
+
 -- The running jobs are as many as the workers can hold, so the reaper may look at all of them. Without `lease_until` in an
 -- index, a renewal touches no index at all. The newest announcement that runs is one look-up.
 create index jobs_running on jobs (kind, announced_at) where state = 'running';

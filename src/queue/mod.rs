@@ -13,7 +13,7 @@ pub use dead_letters::{DeadLetter, DeadLetters};
 use crate::domain::JobKind;
 use crate::settings;
 use in_process::Lanes;
-use rabbitmq::{Broker, Publisher, Subscriber};
+use rabbitmq::{Broker, Publishers, Subscriber};
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub struct Queue(Carrier);
 
 #[derive(Clone)]
 enum Carrier {
-    RabbitMq { broker: Broker, publisher: Arc<Publisher> },
+    RabbitMq { broker: Broker, publishers: Arc<Publishers> },
     InProcess(Lanes),
 }
 
@@ -60,17 +60,18 @@ impl Queue {
     /// If the URL cannot be understood.
     pub fn rabbitmq(url: &SecretString, settings: &settings::Amqp) -> Result<Self, QueueError> {
         let broker = Broker::new(url, settings)?;
-        let publisher = Arc::new(Publisher::new(broker.clone()));
-        Ok(Self(Carrier::RabbitMq { broker, publisher }))
+        let publishers = Arc::new(Publishers::new(&broker));
+        Ok(Self(Carrier::RabbitMq { broker, publishers }))
     }
 
-    /// Hands announcements to the carrier. The answer says of each, in order, whether it is stored safely.
+    /// Hands announcements of one kind to the carrier. The answer says of each, in order, whether it is stored safely. Each
+    /// kind has a road of its own: one whose queue does not answer is not in the way of the other.
     ///
     /// # Errors
     /// If none was, because the broker is away.
-    pub async fn publish(&self, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
+    pub async fn publish(&self, kind: JobKind, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
         match &self.0 {
-            Carrier::RabbitMq { publisher, .. } => publisher.publish(batch).await,
+            Carrier::RabbitMq { publishers, .. } => publishers.of(kind).publish(batch).await,
             Carrier::InProcess(lanes) => {
                 Ok(batch.iter().map(|announcement| lanes.push(*announcement)).collect())
             }

@@ -1,7 +1,7 @@
 //! From the row to the broker.
 
 use super::Relay;
-use crate::domain::{Backoff, Outage, reason};
+use crate::domain::{Backoff, JobKind, Outage, reason};
 use crate::queue::{Announcement, QueueError};
 use crate::store::{Notice, StoreError, Subscription};
 use std::time::Duration;
@@ -29,25 +29,26 @@ enum AnnounceError {
 }
 
 impl Relay {
-    pub(super) async fn announce_until(&self, stop: &CancellationToken) {
+    /// Announces the jobs of one kind; the others have a loop of their own, and none waits for another's queue.
+    pub(super) async fn announce_until(&self, kind: JobKind, stop: &CancellationToken) {
         let mut notices = self.notices.subscribe();
         let (mut failures, mut outage, mut forgotten) = (0, Outage::none(), self.queue.forgets());
         while !stop.is_cancelled() {
             // Before looking at the rows: a job that appears from here on is noticed.
             notices.drain();
-            match self.announce_all(&mut forgotten, stop).await {
+            match self.announce_all(kind, &mut forgotten, stop).await {
                 Ok(wait) => {
                     if let Some(lasted) = outage.ends() {
-                        tracing::info!(seconds = lasted.as_secs(), "announcing jobs again");
+                        tracing::info!(%kind, seconds = lasted.as_secs(), "announcing jobs again");
                     }
                     failures = 0;
-                    stop.run_until_cancelled(wait_for_work(&mut notices, wait.min(self.poll).max(SHORTEST)))
-                        .await;
+                    let work = wait_for_work(kind, &mut notices, wait.min(self.poll).max(SHORTEST));
+                    stop.run_until_cancelled(work).await;
                 }
                 Err(error) => {
                     let error = reason(&error);
                     if outage.fails(&error) {
-                        tracing::warn!(error, "jobs cannot be announced; they wait in the database");
+                        tracing::warn!(%kind, error, "jobs cannot be announced; they wait in the database");
                     }
                     failures += 1;
                     let pause = tokio::time::sleep(BACKOFF.delay(failures, rand::random()));
@@ -60,25 +61,26 @@ impl Relay {
     /// Announces all that is due; the answer is how long until the next one is.
     async fn announce_all(
         &self,
+        kind: JobKind,
         forgotten: &mut bool,
         stop: &CancellationToken,
     ) -> Result<Duration, AnnounceError> {
         if *forgotten {
             // What the last process had in its memory went with it.
-            self.store.reannounce_all().await?;
+            self.store.reannounce_all(kind).await?;
             *forgotten = false;
         }
-        while self.announce_batch().await? && !stop.is_cancelled() {}
-        Ok(self.store.next_announcement().await?.unwrap_or(Duration::MAX))
+        while self.announce_batch(kind).await? && !stop.is_cancelled() {}
+        Ok(self.store.next_announcement(kind).await?.unwrap_or(Duration::MAX))
     }
 
     /// Whether there may be more.
-    async fn announce_batch(&self) -> Result<bool, AnnounceError> {
-        let Some((lease, due)) = self.store.due_jobs(BATCH, LEASE).await? else { return Ok(false) };
+    async fn announce_batch(&self, kind: JobKind) -> Result<bool, AnnounceError> {
+        let Some((lease, due)) = self.store.due_jobs(kind, BATCH, LEASE).await? else { return Ok(false) };
         let batch: Vec<_> =
             due.iter().map(|due| Announcement { job: due.job, image: due.image, kind: due.kind }).collect();
         let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
-        let publishing = tokio::time::timeout(LEASE / 2, self.queue.publish(&batch)).await;
+        let publishing = tokio::time::timeout(LEASE / 2, self.queue.publish(kind, &batch)).await;
         let stored = match publishing.unwrap_or(Err(QueueError::Silent("publishing"))) {
             Ok(stored) => stored,
             Err(error) => {
@@ -100,8 +102,13 @@ impl Relay {
     }
 }
 
-async fn wait_for_work(notices: &mut Subscription, at_most: Duration) {
-    let noticed = async { while !matches!(notices.next().await, Notice::JobDue | Notice::Resumed) {} };
+async fn wait_for_work(kind: JobKind, notices: &mut Subscription, at_most: Duration) {
+    let is_work = |notice| match notice {
+        Notice::JobDue(due) => due.is_none_or(|due| due == kind),
+        Notice::Resumed => true,
+        Notice::ImageChanged(_) => false,
+    };
+    let noticed = async { while !is_work(notices.next().await) {} };
     // Running out of time is the ordinary case of the safety net.
     tokio::time::timeout(at_most, noticed).await.ok();
 }

@@ -7,10 +7,12 @@ mod reaper;
 mod recovery;
 mod sweep;
 
+use crate::domain::JobKind;
 use crate::files::Files;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::store::{Notices, Store};
+use futures_util::future::join_all;
 use recovery::repeat;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -49,8 +51,8 @@ impl Relay {
         }
     }
 
-    /// Runs until `stop`. A batch that is being announced is brought to its end, or its jobs would have to wait for the
-    /// end of its lease; the rest can be broken off anywhere.
+    /// Runs until `stop`. Batches that are being announced are brought to their end, or their jobs would have to wait for the
+    /// end of a lease; the rest can be broken off anywhere.
     pub async fn run(self, stop: CancellationToken) {
         let rest = async {
             tokio::join!(
@@ -60,7 +62,8 @@ impl Relay {
                 self.sweep_for_ever()
             )
         };
-        tokio::join!(self.announce_until(&stop), stop.run_until_cancelled(rest));
+        let announcing = JobKind::ALL.iter().map(|kind| self.announce_until(*kind, &stop));
+        tokio::join!(join_all(announcing), stop.run_until_cancelled(rest));
     }
 
     async fn rescue_for_ever(&self) {

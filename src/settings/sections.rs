@@ -118,6 +118,9 @@ pub struct Amqp {
     /// Wait for confirms.
     #[serde(rename = "publish_seconds", deserialize_with = "seconds")]
     pub publish: Duration,
+    /// Silence of a queue after which it is made anew.
+    #[serde(rename = "revive_seconds", deserialize_with = "seconds")]
+    pub revive: Duration,
     /// Heartbeat.
     #[serde(rename = "heartbeat_seconds", deserialize_with = "seconds")]
     pub heartbeat: Duration,

@@ -26,12 +26,13 @@ pub struct DueJob {
 pub struct AnnouncementLease(OffsetDateTime);
 
 impl Store {
-    /// Takes up to `limit` due jobs that no other relay has in hand, oldest first, for `lease`.
+    /// Takes up to `limit` due jobs of a kind that no other relay has in hand, oldest first, for `lease`.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
     pub async fn due_jobs(
         &self,
+        kind: JobKind,
         limit: i64,
         lease: Duration,
     ) -> Result<Option<(AnnouncementLease, Vec<DueJob>)>, StoreError> {
@@ -40,10 +41,12 @@ impl Store {
         let sql = "
             update jobs set announce_at = now() + $2 * interval '1 second'
             where id in (
-                select id from jobs where state = 'queued' and announce_at is not null and announce_at <= now()
+                select id from jobs
+                where kind = $3 and state = 'queued' and announce_at is not null and announce_at <= now()
                 order by announce_at limit $1 for update skip locked)
             returning id, image_id, kind, announce_at";
-        let rows = query(&client, sql, &[&limit, &lease.as_secs_f64()]).await.doing(doing)?;
+        let values: [Value<'_>; 3] = [&limit, &lease.as_secs_f64(), &kind.as_str()];
+        let rows = query(&client, sql, &values).await.doing(doing)?;
         let Some(first) = rows.first() else { return Ok(None) };
         let lease = AnnouncementLease(first.get("announce_at"));
         let mut jobs = rows.iter().map(due_job).collect::<Result<Vec<_>, _>>()?;
@@ -94,17 +97,17 @@ impl Store {
         execute(&client, &sql, &[&ids, &lease.0]).await.doing(doing).map(drop)
     }
 
-    /// How long until the next job is due; `None` if none is waiting to be announced.
+    /// How long until the next job of a kind is due; `None` if none is waiting to be announced.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
-    pub async fn next_announcement(&self) -> Result<Option<Duration>, StoreError> {
+    pub async fn next_announcement(&self, kind: JobKind) -> Result<Option<Duration>, StoreError> {
         let doing = "looking for the next due job";
         let client = self.client(doing).await?;
         let sql = "
             select extract(epoch from min(announce_at) - now())::float8 as wait
-            from jobs where state = 'queued' and announce_at is not null";
-        let wait: Option<f64> = query_one(&client, sql, &[]).await.doing(doing)?.get("wait");
+            from jobs where kind = $1 and state = 'queued' and announce_at is not null";
+        let wait: Option<f64> = query_one(&client, sql, &[&kind.as_str()]).await.doing(doing)?.get("wait");
         Ok(wait.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
     }
 
@@ -136,25 +139,26 @@ impl Store {
         execute(&client, sql, &values).await.doing(doing)
     }
 
-    /// Announces everything again: for a carrier that forgets when its process ends, and that no other process shares.
+    /// Announces all jobs of a kind again: for a carrier that forgets when its process ends, and that no other process shares.
     ///
     /// In parts, so that no backlog is too long for one statement; each part takes its rows out of the index that the next
     /// one begins to read.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
-    pub async fn reannounce_all(&self) -> Result<(), StoreError> {
+    pub async fn reannounce_all(&self, kind: JobKind) -> Result<(), StoreError> {
         let doing = "announcing all jobs again";
         let client = self.client(doing).await?;
         let announced = "
             update jobs set announce_at = due_at
-            where id in (select id from jobs where state = 'queued' and announce_at is null limit 5000)";
-        while execute(&client, announced, &[]).await.doing(doing)? > 0 {}
+            where id in (
+                select id from jobs where kind = $1 and state = 'queued' and announce_at is null limit 5000)";
+        while execute(&client, announced, &[&kind.as_str()]).await.doing(doing)? > 0 {}
         // What the relay had in hand at the end is a batch.
         let in_hand = "
             update jobs set announce_at = due_at
-            where state = 'queued' and announce_at > now() and due_at <= now()";
-        execute(&client, in_hand, &[]).await.doing(doing).map(drop)
+            where kind = $1 and state = 'queued' and announce_at > now() and due_at <= now()";
+        execute(&client, in_hand, &[&kind.as_str()]).await.doing(doing).map(drop)
     }
 }
 

@@ -183,7 +183,7 @@ async fn end_with_results(
             from closed where images.id = closed.image),
         asked as (insert into jobs (image_id, kind) select image, 'caption' from closed where $17)
         select image as id, array(select file_key from old) as superseded, pg_notify('darkroom_images', image::text),
-            case when $17 then pg_notify('darkroom_jobs', '') end
+            case when $17 then pg_notify('darkroom_jobs', 'caption') end
         from closed",
         runs_recorded(7, 8)
     );

@@ -1,7 +1,7 @@
 //! What Postgres tells those who wait: a notification arrives when, and only if, its transaction commits.
 
 use super::{Store, StoreError};
-use crate::domain::{Backoff, ImageId, Outage, reason};
+use crate::domain::{Backoff, ImageId, JobKind, Outage, reason};
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 /// Something changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
-    /// A job may be due.
-    JobDue,
+    /// A job may be due: of this kind, or of any.
+    JobDue(Option<JobKind>),
     /// This image changed.
     ImageChanged(ImageId),
     /// Notices may have been missed: look again.
@@ -87,7 +87,7 @@ impl Notices {
                 message = messages.next() => match message {
                     Some(Ok(AsyncMessage::Notification(note))) => match (note.channel(), note.payload().parse()) {
                         ("darkroom_images", Ok(image)) => self.tell(Notice::ImageChanged(ImageId::new(image))),
-                        _ => self.tell(Notice::JobDue),
+                        _ => self.tell(Notice::JobDue(note.payload().parse().ok())),
                     },
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return Err(unavailable(error)),

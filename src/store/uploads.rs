@@ -102,7 +102,7 @@ async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId
         ), job as (
             insert into jobs (image_id, kind) select id, 'image' from image
         )
-        select id, pg_notify('darkroom_jobs', '') from image";
+        select id, pg_notify('darkroom_jobs', 'image') from image";
     let row = query_one(
         client,
         sql,

@@ -149,7 +149,7 @@ async fn the_relay_and_the_reaper_read_a_batch_of_any_backlog() {
     for known in KNOWN {
         database.run(known).await;
         let read = rows_read(&database, |store| async move {
-            assert!(store.next_announcement().await.unwrap().is_some());
+            assert!(store.next_announcement(JobKind::Image).await.unwrap().is_some());
             assert!(store.requeue_expired(5).await.unwrap().is_empty());
             assert!(store.expired_for_good(5).await.unwrap().is_empty());
             for kind in JobKind::ALL {
@@ -159,7 +159,7 @@ async fn the_relay_and_the_reaper_read_a_batch_of_any_backlog() {
         let read = read.await;
         assert!(read <= 100, "{known}: {read} rows were read in a round without work");
         let read = rows_read(&database, |store| async move {
-            let (lease, due) = store.due_jobs(64, LEASE).await.unwrap().unwrap();
+            let (lease, due) = store.due_jobs(JobKind::Image, 64, LEASE).await.unwrap().unwrap();
             let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
             assert_eq!(jobs.len(), 64);
             store.mark_announced(lease, &jobs).await.unwrap();

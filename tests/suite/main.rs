@@ -28,6 +28,6 @@ mod messages;
 mod refusals;
 mod retention;
 mod retries;
-mod tallies;
 #[path = "../support/mod.rs"]
 mod support;
+mod tallies;

@@ -114,7 +114,6 @@ impl Hoard {
         self.clients.first().expect("a connection").query(&sql, &[]).await.unwrap();
     }
 }
-}
 
 async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("PostgreSQL; see ./dev test");

@@ -54,6 +54,7 @@ impl Ground {
             ("DARKROOM_DATABASE__MAX_CONNECTIONS", "6"),
             ("DARKROOM_DATABASE__WAIT_SECONDS", "2"),
             ("DARKROOM_AMQP__PUBLISH_SECONDS", "2"),
+            ("DARKROOM_AMQP__REVIVE_SECONDS", "5"),
             ("DARKROOM_AMQP__HEARTBEAT_SECONDS", "2"),
             ("DARKROOM_WORKER__LEASE_SECONDS", "1.5"),
             ("DARKROOM_WORKER__RENEW_SECONDS", "0.3"),

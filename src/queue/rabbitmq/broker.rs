@@ -3,7 +3,7 @@
 use super::super::QueueError;
 use super::answered;
 use super::topology::Names;
-use crate::domain::JobKind;
+use crate::domain::{JobKind, reason};
 use crate::settings;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
@@ -24,6 +24,8 @@ pub(in crate::queue) struct Broker {
     uri: AMQPUri,
     /// Wait for any one answer.
     pub(super) patience: Duration,
+    /// How long a queue may take nothing while the broker answers.
+    pub(super) revive_after: Duration,
     /// Names of exchange and queues.
     pub(super) names: Arc<Names>,
     link: Arc<Mutex<Link>>,
@@ -52,6 +54,7 @@ impl Broker {
         Ok(Self {
             uri,
             patience: settings.publish,
+            revive_after: settings.revive,
             names: Arc::new(Names::new(&settings.prefix)),
             link: Arc::default(),
         })
@@ -99,6 +102,30 @@ impl Broker {
     pub(in crate::queue) async fn check(&self) -> Result<(), QueueError> {
         let channel = self.channel().await?;
         answered("closing a channel", self.patience, channel.close(200, "checked".into())).await
+    }
+
+    /// Deletes the queue of `kind` and declares it anew, if the broker itself answers.
+    ///
+    /// A quorum queue that has lost its leader for good is there, and takes nothing: one whose node is killed within seconds
+    /// of its declaration can come back so (seen with RabbitMQ 3.10). What was in it is announced again by the relay, which
+    /// looks for what a queue does not hold any more.
+    pub(super) async fn revive(&self, kind: JobKind) {
+        let reviving = async {
+            let connection = self.connection().await?;
+            let channel = answered("opening a channel", self.patience, connection.create_channel()).await?;
+            // During an alarm this is not answered either, and no queue is to blame.
+            self.names.check(&channel, self.patience).await?;
+            self.names.delete(&channel, kind).await?;
+            self.names.declare(&channel, self.patience).await
+        };
+        match reviving.await {
+            Ok(()) => tracing::warn!(
+                queue = %kind,
+                "a queue took nothing for {:?}; deleted and declared anew, its jobs are announced again",
+                self.revive_after
+            ),
+            Err(error) => tracing::debug!(queue = %kind, error = reason(&error), "a queue was not revived"),
+        }
     }
 
     pub(in crate::queue) async fn close(&self) {

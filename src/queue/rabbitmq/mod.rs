@@ -8,7 +8,7 @@ mod topology;
 
 pub(super) use broker::Broker;
 pub(super) use dead_letters::Held;
-pub(super) use publisher::Publisher;
+pub(super) use publisher::Publishers;
 pub(super) use subscriber::{Subscriber, acknowledge, give_back};
 
 use super::QueueError;

@@ -2,27 +2,74 @@
 
 use super::super::{Announcement, QueueError};
 use super::{Broker, answered};
+use crate::domain::JobKind;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use std::time::Instant;
 use tokio::sync::Mutex;
 
 /// `delivery_mode`: the broker writes the message to disk (AMQP 0-9-1, 4.6).
 const PERSISTENT: u8 = 2;
 
+/// A publisher for each kind of job.
+pub(in crate::queue) struct Publishers {
+    image: Publisher,
+    caption: Publisher,
+}
+
+impl Publishers {
+    pub(in crate::queue) fn new(broker: &Broker) -> Self {
+        let of = |kind| Publisher { broker: broker.clone(), kind, line: Mutex::default() };
+        Self { image: of(JobKind::Image), caption: of(JobKind::Caption) }
+    }
+
+    pub(in crate::queue) const fn of(&self, kind: JobKind) -> &Publisher {
+        match kind {
+            JobKind::Image => &self.image,
+            JobKind::Caption => &self.caption,
+        }
+    }
+}
+
 pub(in crate::queue) struct Publisher {
     broker: Broker,
+    kind: JobKind,
+    line: Mutex<Line>,
+}
+
+/// What there is to the broker.
+#[derive(Default)]
+struct Line {
     /// A channel in confirm mode, until something goes wrong on it.
-    channel: Mutex<Option<Channel>>,
+    channel: Option<Channel>,
+    /// Since when nothing was confirmed, although it was sent.
+    silent_since: Option<Instant>,
 }
 
 impl Publisher {
-    pub(in crate::queue) fn new(broker: Broker) -> Self {
-        Self { broker, channel: Mutex::default() }
-    }
-
     /// Sends all, then waits for all; the answer says of each whether the broker holds it.
     pub(in crate::queue) async fn publish(&self, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
-        let mut slot = self.channel.lock().await;
+        let mut line = self.line.lock().await;
+        let sent = self.publish_on(&mut line.channel, batch).await;
+        match (&sent, line.silent_since) {
+            (Err(QueueError::Silent(_)), None) => line.silent_since = Some(Instant::now()),
+            (Err(QueueError::Silent(_)), Some(since)) if since.elapsed() >= self.broker.revive_after => {
+                line.silent_since = Some(Instant::now());
+                let (broker, kind) = (self.broker.clone(), self.kind);
+                // Whoever publishes has no time to wait for that.
+                tokio::spawn(async move { broker.revive(kind).await });
+            }
+            (Err(QueueError::Silent(_)), Some(_)) => {}
+            _ => line.silent_since = None,
+        }
+        sent
+    }
+
+    async fn publish_on(
+        &self,
+        slot: &mut Option<Channel>,
+        batch: &[Announcement],
+    ) -> Result<Vec<bool>, QueueError> {
         let channel = match slot.take().filter(|channel| channel.status().connected()) {
             Some(channel) => channel,
             None => self.open().await?,

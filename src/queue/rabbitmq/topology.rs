@@ -3,7 +3,7 @@
 use super::super::QueueError;
 use super::answered;
 use crate::domain::JobKind;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use std::time::Duration;
@@ -21,6 +21,9 @@ pub(in crate::queue) struct Names {
 /// A backstop only: attempts are counted in Postgres, and a delivery that is refused there is acknowledged. Without a
 /// limit of ours, RabbitMQ 4 would apply its own and 3.x none.
 const DELIVERY_LIMIT: i32 = 50;
+
+/// The broker waits five seconds for a queue to end itself before it does so.
+const DELETION: Duration = Duration::from_secs(15);
 
 impl Names {
     pub(super) fn new(prefix: &str) -> Self {
@@ -52,6 +55,20 @@ impl Names {
             bind(channel, patience, &self.queue(*kind), &self.exchange, kind.as_str()).await?;
         }
         Ok(())
+    }
+
+    /// Asks for the exchange, which no queue has to answer for.
+    pub(super) async fn check(&self, channel: &Channel, patience: Duration) -> Result<(), QueueError> {
+        let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+        let name = self.exchange.clone();
+        let asking = channel.exchange_declare(name, ExchangeKind::Direct, passive, FieldTable::default());
+        answered("looking for the exchange", patience, asking).await
+    }
+
+    /// Deletes the queue of `kind`, with all that is in it.
+    pub(super) async fn delete(&self, channel: &Channel, kind: JobKind) -> Result<(), QueueError> {
+        let deleting = channel.queue_delete(self.queue(kind), QueueDeleteOptions::default());
+        answered("deleting a queue", DELETION, deleting).await.map(drop)
     }
 
     /// Declares the queue of `kind`; the answer is how many messages are ready in it.

@@ -14,6 +14,7 @@ rows! { "broker":
         connections_cut_again_and_again,
         deaf_in_one_direction,
         slow,
+        a_queue_that_takes_nothing,
     }
     RabbitMq {
         away_during_uploads,
@@ -143,6 +144,27 @@ async fn slow(arena: Arena) {
     site.to_broker.flow(Flow::Dripping(2000), Flow::Dripping(2000));
     site.upload(10).await;
     site.verify().await;
+}
+
+/// As one that has lost its leader: it is there, and whoever asks it for anything waits for ever.
+async fn a_queue_that_takes_nothing(arena: Arena) {
+    let site = arena.site(&[]).await;
+    for queue in ["caption", "image"] {
+        let process = format!("%2F_{}", site.ground.broker().queue(queue));
+        arena.rabbitmq.control(&["eval", &format!("sys:suspend(whereis(list_to_atom(\"{process}\"))).")]);
+        let ids = site.upload(6).await;
+        if queue == "caption" {
+            for id in ids {
+                eventually("the thumbnails are made all the same", || async {
+                    site.caller.image(id).await?.data()["thumbnails"]["medium"].is_string().then_some(())
+                })
+                .await;
+            }
+        }
+        site.quiet().await;
+    }
+    site.verify().await;
+    assert!(site.residents.logs().contains("deleted and declared anew"));
 }
 
 /// During an alarm the broker takes connections and stores nothing (RabbitMQ manual, "Alarms").

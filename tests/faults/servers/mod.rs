@@ -30,11 +30,7 @@ impl Servers {
         let (keeper, scratch) = (Arc::new(Keeper::start()), Scratch::new());
         let postgres = Postgres::start(keeper.clone(), &scratch);
         let rabbitmq = RabbitMq::start(keeper, &scratch);
-        Self {
-            postgres: Arc::new(RwLock::new(postgres)),
-            rabbitmq: Arc::new(RwLock::new(rabbitmq)),
-            scratch,
-        }
+        Self { postgres: Arc::new(RwLock::new(postgres)), rabbitmq: Arc::new(RwLock::new(rabbitmq)), scratch }
     }
 
     /// The end of what each server has written into its log.
