@@ -55,10 +55,6 @@ impl Database {
         connect(&self.url()).await.query(sql, &[]).await.unwrap()
     }
 
-    pub async fn run(&self, sql: &str) {
-        connect(&self.url()).await.batch_execute(sql).await.unwrap();
-    }
-
     /// The only value of the only row.
     pub async fn number(&self, sql: &str) -> i64 {
         self.rows(sql).await[0].get(0)
