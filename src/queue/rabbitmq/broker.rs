@@ -115,16 +115,17 @@ impl Broker {
             let channel = answered("opening a channel", self.patience, connection.create_channel()).await?;
             // During an alarm this is not answered either, and no queue is to blame.
             self.names.check(&channel, self.patience).await?;
+            tracing::warn!(
+                queue = %kind,
+                "a queue took nothing for {:?}; it is made anew, and its jobs are announced again",
+                self.revive_after
+            );
             self.names.delete(&channel, kind).await?;
             self.names.declare(&channel, self.patience).await
         };
-        match reviving.await {
-            Ok(()) => tracing::warn!(
-                queue = %kind,
-                "a queue took nothing for {:?}; deleted and declared anew, its jobs are announced again",
-                self.revive_after
-            ),
-            Err(error) => tracing::debug!(queue = %kind, error = reason(&error), "a queue was not revived"),
+        // A queue that ends in disorder can take the connection along: whoever publishes next declares it.
+        if let Err(error) = reviving.await {
+            tracing::debug!(queue = %kind, error = reason(&error), "a queue was not made anew in order");
         }
     }
 

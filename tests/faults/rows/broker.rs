@@ -164,7 +164,7 @@ async fn a_queue_that_takes_nothing(arena: Arena) {
         site.quiet().await;
     }
     site.verify().await;
-    assert!(site.residents.logs().contains("deleted and declared anew"));
+    assert!(site.residents.logs().contains("it is made anew"));
 }
 
 /// During an alarm the broker takes connections and stores nothing (RabbitMQ manual, "Alarms").
