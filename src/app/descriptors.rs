@@ -26,7 +26,7 @@ pub(super) fn connections(wanted: usize) -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let possible = usize::try_from(limit.saturating_sub(OWN) / EACH).unwrap_or(usize::MAX).max(1);
     if possible < wanted {
-        tracing::warn!(
+        tracing::info!(
             limit,
             wanted,
             possible,
