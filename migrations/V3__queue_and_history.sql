@@ -15,8 +15,12 @@
 create index images_by_status_and_id on images (status, id);
 drop index images_by_status;
 
--- The relay announces each kind by itself, so that one whose queue does not answer is not in the way of the other.
-create index jobs_to_announce_of_kind on jobs (kind, announce_at) where state = 'queued' and announce_at is not null;
+-- The relay announces each kind by itself, so that one whose queue does not answer is not in the way of the other. An index
+-- for each kind, in which the order of announcing is the only order: no planner can find another way to it.
+create index jobs_to_announce_image on jobs (announce_at)
+    where kind = 'image' and state = 'queued' and announce_at is not null;
+create index jobs_to_announce_caption on jobs (announce_at)
+    where kind = 'caption' and state = 'queued' and announce_at is not null;
 drop index jobs_to_announce;
 
 -- The running jobs are as many as the workers can hold, so the reaper may look at all of them. Without `lease_until` in an

@@ -97,6 +97,10 @@ const HEAPS: [(&str, &str); 3] = [
 /// Dead letters that are shown where nobody says how many.
 const LETTERS: usize = 50;
 
+/// Threads that wait for the volume. There is no use in more than a disk can serve; the default of 512 is memory that a crowd
+/// of uploads would leave behind.
+const BLOCKING_THREADS: usize = 64;
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(code) => code,
@@ -124,7 +128,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let log = settings.log.format;
     app::raise_descriptor_limit(settings.limits.max_connections);
     darkroom::telemetry::start(&settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
     let outcome = runtime.block_on(until_stopped(arguments, settings));
     // Pixels that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -23,7 +23,6 @@ mod caller;
 mod invariants;
 mod ledger;
 mod nemesis;
-mod raw;
 mod residents;
 mod rows;
 mod servers;

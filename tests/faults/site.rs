@@ -11,9 +11,9 @@ use crate::support::ground::Ground;
 use crate::support::pictures;
 use crate::support::process::{Process, command};
 use crate::support::proxy::Proxy;
+use crate::support::raw::Raw;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 
 /// The longest that a careful client repeats an upload, and that anything may take to become quiet again.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -133,8 +133,8 @@ impl Site {
     }
 
     /// A connection to the first API.
-    pub async fn raw(&self) -> TcpStream {
-        TcpStream::connect(("127.0.0.1", self.ports[0])).await.unwrap()
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(&format!("127.0.0.1:{}", self.ports[0])).await
     }
 
     /// A picture that nobody has uploaded yet.

@@ -1,10 +1,10 @@
 //! An API that is killed at the worst moments.
 
 use crate::ledger::Fate;
-use crate::raw;
 use crate::site::{PATIENCE, Site};
 use crate::support::ground::eventually;
 use crate::support::proxy::Flow;
+use crate::support::raw::upload_head;
 use crate::trial::{Arena, rows};
 use rand::RngExt;
 use std::time::Duration;
@@ -108,18 +108,21 @@ fn upload(site: &Site, count: usize) -> impl Future<Output = ()> + use<> {
 
 /// An upload that is still under way has a temporary file and no row; the sweep runs all the time.
 async fn the_sweep_spares_live_uploads(arena: Arena) {
-    use tokio::io::AsyncWriteExt;
     let site = arena.site(&[]).await;
     let file = site.file();
-    let whole = raw::upload(&file);
-    let (first, rest) = whole.split_at(whole.len() / 2);
+    let (first, rest) = file.split_at(file.len() / 2);
+    let (disposition, end) = ("name=\"file\"; filename=\"s.jpg\"", "\r\n--b--\r\n");
+    let around = "--b\r\nContent-Disposition: form-data; \r\n\r\n".len() + disposition.len() + end.len();
+    let length = format!("Content-Length: {}\r\n", around + file.len());
     let mut slow = site.raw().await;
-    slow.write_all(first).await.unwrap();
+    slow.send(upload_head(&length, disposition.as_bytes())).await;
+    slow.send(first).await;
     site.upload(5).await;
     // Several rounds of the sweep.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    slow.write_all(rest).await.unwrap();
-    assert_eq!(raw::status(&mut slow).await, 202);
+    slow.send(rest).await;
+    slow.send(end).await;
+    assert_eq!(slow.answer().await.expect("an answer").status, 202);
     site.ledger.enter(&site.ground.database, &file).await;
     site.verify().await;
 }
