@@ -4,7 +4,7 @@
 //! transaction open, and then says how it went. A relay that dies in between delays its jobs by that lease and loses none.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, execute, parsed, query, query_opt};
+use super::{Store, StoreError, Value, answered, execute, parsed, query, query_opt, without_sorting};
 use crate::domain::{ImageId, JobId, JobKind};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -37,7 +37,9 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<(AnnouncementLease, Vec<DueJob>)>, StoreError> {
         let doing = "looking for due jobs";
-        let client = self.client(doing).await?;
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.transaction()).await.doing(doing)?;
+        without_sorting(&transaction, doing).await?;
         let sql = format!(
             "update jobs set announce_at = now() + $2 * interval '1 second'
             where id in (
@@ -46,7 +48,8 @@ impl Store {
             returning id, image_id, kind, announce_at",
             to_announce(kind)
         );
-        let rows = query(&client, &sql, &[&limit, &lease.as_secs_f64()]).await.doing(doing)?;
+        let rows = query(&transaction, &sql, &[&limit, &lease.as_secs_f64()]).await.doing(doing)?;
+        answered(transaction.commit()).await.doing(doing)?;
         let Some(first) = rows.first() else { return Ok(None) };
         let lease = AnnouncementLease(first.get("announce_at"));
         let mut jobs = rows.iter().map(due_job).collect::<Result<Vec<_>, _>>()?;
@@ -128,7 +131,9 @@ impl Store {
         age: Duration,
     ) -> Result<u64, StoreError> {
         let doing = "announcing lost jobs again";
-        let client = self.client(doing).await?;
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.transaction()).await.doing(doing)?;
+        without_sorting(&transaction, doing).await?;
         let sql = "
             update jobs set announce_at = now()
             where id in (
@@ -139,7 +144,9 @@ impl Store {
                   ) end - $3 * interval '1 second'
                 order by announced_at limit 1000 for update skip locked)";
         let values: [Value<'_>; 3] = [&kind.as_str(), &queue_is_empty, &age.as_secs_f64()];
-        execute(&client, sql, &values).await.doing(doing)
+        let found = execute(&transaction, sql, &values).await.doing(doing)?;
+        answered(transaction.commit()).await.doing(doing)?;
+        Ok(found)
     }
 
     /// Announces all jobs of a kind again: for a carrier that forgets when its process ends, and that no other process shares.

@@ -2,7 +2,7 @@
 
 use super::error::{Doing, Fault};
 use super::record::{SUMMARY, summary};
-use super::{ImageSummary, Store, StoreError, Value, answered, execute, query};
+use super::{ImageSummary, Store, StoreError, Value, answered, query};
 use crate::domain::{ImageId, ImageStatus, Sha256};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -39,7 +39,7 @@ impl Store {
     /// If Postgres is away, refuses, holds what cannot be understood, or a search in names takes too long.
     pub async fn images(&self, filter: &ListFilter, limit: u32) -> Result<Page, StoreError> {
         let doing = "listing images";
-        let mut client = self.client(doing).await?;
+        let client = self.client(doing).await?;
         let digest = filter.sha256.as_ref().map(|digest| digest.as_bytes().as_slice());
         let pattern = filter.name_contains.as_deref().map(containing);
         let before = filter.before.map_or(i64::MAX, ImageId::get);
@@ -56,10 +56,8 @@ impl Store {
         );
         let rows = if let Some(pattern) = &pattern {
             let sql = selection.search(place(pattern, Type::TEXT));
-            // Planned anew for each search, and free to sort: whether the index on names helps depends on the text.
-            let transaction = answered(client.transaction()).await.doing(doing)?;
-            execute(&transaction, "set local enable_sort = on", &[]).await.doing(doing)?;
-            answered(transaction.query_typed(&sql, &values)).await.map_err(|fault| given_up(fault, doing))?
+            // Planned anew for each search: whether the index on names helps depends on the text.
+            answered(client.query_typed(&sql, &values)).await.map_err(|fault| given_up(fault, doing))?
         } else {
             let values: Vec<Value<'_>> = values.iter().map(|(value, _)| *value).collect();
             query(&client, &selection.page(), &values).await.doing(doing)?

@@ -24,9 +24,9 @@ impl Store {
         let (mut client, connection) =
             self.connection.connect(tokio_postgres::NoTls).await.map_err(Fault::Driver).doing(doing)?;
         let driver = tokio::spawn(connection);
-        // Another process may be migrating for long; waiting for it is not a fault.
+        // Another process may be migrating for long; waiting for it is not a fault. A migration may go over whole tables.
         let lock = format!(
-            "set statement_timeout = 0; set lock_timeout = 0; select pg_advisory_lock({MIGRATION_LOCK})"
+            "set statement_timeout = 0; set lock_timeout = 0; set enable_hashjoin = on; set enable_mergejoin = on; select pg_advisory_lock({MIGRATION_LOCK})"
         );
         client.batch_execute(&lock).await.map_err(Fault::Driver).doing(doing)?;
         let outcome = embedded::migrations::runner().run_async(&mut client).await;

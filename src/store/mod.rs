@@ -33,7 +33,7 @@ pub use uploads::{NewImage, Recorded};
 
 use crate::settings::Database;
 use deadpool_postgres::{
-    GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+    GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts, Transaction,
 };
 use error::{Doing, Fault};
 use secrecy::{ExposeSecret, SecretString};
@@ -98,10 +98,10 @@ impl Store {
 /// No statement holds anybody for long: neither while it runs, nor while it waits for a lock.
 const LIMITS: &str = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s";
 
-/// Each statement finds its rows by an index, in the order of that index. A planner whose statistics are old (a queue turns
-/// over quickly) or missing (after a restore) may take it for cheaper to read all of a backlog or a table and to sort or
-/// hash it; so these ways are left for where there is no other. Compiling a short statement takes longer than running it.
-const PLANS: &str = "-c enable_sort=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+/// Each statement looks up its rows by an index. A planner whose statistics are old (a queue turns over quickly) or missing
+/// (after a restore) may take it for cheaper to hash or merge a whole table; so these ways are left for where there is no
+/// other. Compiling a short statement takes longer than running it.
+const PLANS: &str = "-c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
 /// A silent server is noticed by the kernel within `wait`.
 fn connection(url: &SecretString, wait: Duration) -> Result<tokio_postgres::Config, StoreError> {
@@ -116,6 +116,14 @@ fn connection(url: &SecretString, wait: Duration) -> Result<tokio_postgres::Conf
         .keepalives_idle(wait * 2)
         .keepalives_interval(wait);
     Ok(config)
+}
+
+/// For statements that take the first few rows of a long backlog in the order of its index: without statistics a planner may
+/// take the backlog for so short that it reads and sorts all of it. Holds until the transaction ends.
+///
+/// Only where that index exists: else an order is looked for in a walk over another one.
+async fn without_sorting(transaction: &Transaction<'_>, doing: &'static str) -> Result<(), StoreError> {
+    execute(transaction, "set local enable_sort = off", &[]).await.doing(doing).map(drop)
 }
 
 /// A server that is there and says nothing (frozen, or its disk is) must not hold anybody for ever. The connection is not

@@ -1,7 +1,7 @@
 //! The statistics: kept counts, and percentiles over the latest runs. None of it reads the whole of a table.
 
 use super::error::Doing;
-use super::{Store, StoreError, answered, query, query_one};
+use super::{Store, StoreError, answered, query, query_one, without_sorting};
 use std::collections::BTreeMap;
 use tokio_postgres::IsolationLevel;
 
@@ -63,6 +63,7 @@ impl Store {
         let snapshot =
             client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let transaction = answered(snapshot.start()).await.doing(doing)?;
+        without_sorting(&transaction, doing).await?;
         let mut stats = Stats::default();
         for row in query(&transaction, "select name, n from tally_totals", &[]).await.doing(doing)? {
             count(&mut stats, row.get("name"), row.get("n"));

@@ -191,3 +191,20 @@ async fn a_renewal_reads_its_job_and_no_other() {
     let read = read.await;
     assert!(read <= 10, "{read} rows were read");
 }
+
+#[tokio::test]
+async fn a_retry_in_bulk_reads_its_images_and_no_others() {
+    let database = full_database().await;
+    for (known, first) in KNOWN.into_iter().zip([200, 10_200]) {
+        database.run(known).await;
+        // Every two-hundredth image has failed.
+        let failed: Vec<_> = (0..10).map(|nth| ImageId::new(first + nth * 200)).collect();
+        let read = rows_read(&database, |store| {
+            let failed = failed.clone();
+            async move { drop(store.retry_all(JobKind::Image, &failed).await.unwrap()) }
+        });
+        let read = read.await;
+        assert!(read <= 200, "{known}: {read} rows were read");
+    }
+    assert_eq!(database.number("select count(*) from jobs where superseded").await, 20);
+}
