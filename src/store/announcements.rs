@@ -95,8 +95,8 @@ impl Store {
         }
         let client = self.client(doing).await?;
         let ids: Vec<i64> = jobs.iter().map(|job| job.get()).collect();
-        let sql =
-            format!("update jobs set {change} where id = any($1) and state = 'queued' and announce_at = $2");
+        // Only queued jobs have an `announce_at`. To ask for the state too would lead a planner to the indexes of all that wait.
+        let sql = format!("update jobs set {change} where id = any($1) and announce_at = $2");
         execute(&client, &sql, &[&ids, &lease.0]).await.doing(doing).map(drop)
     }
 

@@ -46,6 +46,11 @@ impl Database {
         self.url().replace(&self.address(), &proxy.to_string())
     }
 
+    /// Runs statements, one after the other, in one transaction.
+    pub async fn run(&self, sql: &str) {
+        connect(&self.url()).await.batch_execute(sql).await.unwrap();
+    }
+
     pub async fn rows(&self, sql: &str) -> Vec<Row> {
         connect(&self.url()).await.query(sql, &[]).await.unwrap()
     }
