@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 /// Jobs announced in one batch.
 const BATCH: i64 = 64;
 
-/// The relay's own lease on a batch: all that a relay that dies can delay a job by. Publishing may take half of it.
-const LEASE: Duration = Duration::from_secs(30);
+/// The relay's own lease on a batch: all that a relay that dies, or an answer of Postgres that is lost, can delay a job by.
+/// Publishing may take half of it.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// A due job that somebody else has locked is no reason to spin.
 const SHORTEST: Duration = Duration::from_millis(20);
