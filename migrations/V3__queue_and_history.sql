@@ -9,6 +9,25 @@
 --   tally_deltas        until the relay has folded them into tallies, a few seconds
 --   announced           `announced_at` stays in the job; nothing grows with it
 
+-- All locks at once and before all else: a process of the version before that holds one of these tables and wants the next,
+-- while this holds the next and wants the first, would be a circle. Asked for again and again rather than waited for: whoever
+-- waits in line behind a backup keeps everybody else waiting behind itself. (Relays of that version, as long as some run, read
+-- all that waits to find what is due; they are right and slower.)
+do $$
+begin
+    perform set_config('lock_timeout', '500ms', true);
+    loop
+        begin
+            lock table images, thumbnails, jobs, stage_runs in access exclusive mode;
+            exit;
+        exception when lock_not_available then
+            perform pg_sleep(0.1 + random() / 2);
+        end;
+    end loop;
+    perform set_config('lock_timeout', '0', true);
+end
+$$;
+
 -- The list filtered by status. Both columns run the same way, so that a comparison of rows can say where a page begins and
 -- the planner has no other way to its order; it used to walk the primary key over a whole backlog to find a page of
 -- `success`, or over the whole table in search of `failed`.

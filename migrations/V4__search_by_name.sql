@@ -7,6 +7,6 @@ begin
     create extension if not exists pg_trgm;
     create index if not exists images_by_name on images using gin (original_name gin_trgm_ops);
 exception when undefined_file or feature_not_supported or insufficient_privilege or undefined_object then
-    raise notice 'no index for the search in names: %. See "Searching in names" in the README', sqlerrm;
+    raise warning 'no index for the search in names: %. See "Searching in names" in the README', sqlerrm;
 end
 $$;

@@ -65,8 +65,8 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::SearchTooLong)
     }
 
-    /// Whether a process that is starting may wait for it to be mended. Besides what is transient: a login that is refused,
-    /// a database that is not there, a privilege that is lacking; an operator can grant each of them meanwhile.
+    /// Whether a process may wait for it to be mended. Besides what is transient: a login that is refused, a database or a
+    /// table that is not there, a privilege that is lacking; an operator can grant each of them meanwhile.
     #[must_use]
     pub fn may_be_mended(&self) -> bool {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
@@ -143,8 +143,13 @@ fn may_pass(error: &tokio_postgres::Error) -> bool {
         .contains(state)
 }
 
-/// 28 invalid authorization, 3D no such database, 42501 insufficient privilege, 55000 the database takes no connections.
+/// 28 invalid authorization, 3D no such database, 42501 insufficient privilege, 42P01 no such table, 55000 the database takes no connections.
 fn is_denied(state: &SqlState) -> bool {
     matches!(state.code().get(..2), Some("28" | "3D"))
-        || [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE].contains(state)
+        || [
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        ]
+        .contains(state)
 }

@@ -148,8 +148,14 @@ impl Store {
             &(lease.waited.as_secs_f64() * 1e3),
             &runs_as_json(runs),
         ];
-        let row = query_opt(&client, &sql, &values).await.doing(doing)?;
-        Ok(row.map_or(Finish::LeaseLost, |_| Finish::RECORDED))
+        if query_opt(&client, &sql, &values).await.doing(doing)?.is_some() {
+            return Ok(Finish::RECORDED);
+        }
+        // Only the statement that ends an attempt writes its runs: then the answer to it was lost, and it is being repeated.
+        let sql = "select 1 from stage_runs where job_id = $1 and attempt = $2";
+        let values: [Value<'_>; 2] = [&lease.job.get(), &lease.attempt.get()];
+        let repeated = query_opt(&client, sql, &values).await.doing(doing)?.is_some();
+        Ok(if repeated { Finish::RECORDED } else { Finish::LeaseLost })
     }
 }
 

@@ -61,7 +61,10 @@ impl Store {
             (ImageStatus::Success, Some("failed")) => JobKind::Caption,
             _ => return Ok(Retried::NothingFailed(status)),
         };
-        let _reopened = reopen(&transaction, kind, &[id.get()]).await?;
+        // A caption may have been settled while this waited for the lock.
+        if reopen(&transaction, kind, &[id.get()]).await?.is_empty() {
+            return Ok(Retried::NothingFailed(status));
+        }
         answered(transaction.commit()).await.doing(doing)?;
         Ok(Retried::Queued(row.get("original_name")))
     }
