@@ -157,6 +157,11 @@ impl Settings {
             "amqp.prefix",
             "must be 1 to 100 letters, digits, '-', '_' or '.'",
         )?;
+        refuse_if(
+            self.amqp.publish.as_secs_f64() > 8.0,
+            "amqp.publish_seconds",
+            "must be at most 8, or a batch of announcements would be given up before the broker is",
+        )?;
         if let Some(url) = &self.amqp.url {
             let scheme = url.expose_secret().split("://").next().unwrap_or_default();
             refuse_if(
@@ -289,6 +294,7 @@ mod tests {
             (&[("DARKROOM_FILES__SWEEP_AFTER_SECONDS", "60")], "files.sweep_after_seconds"),
             (&[("DARKROOM_AMQP__URL", "http://x")], "amqp.url"),
             (&[("DARKROOM_AMQP__PREFIX", "a b")], "amqp.prefix"),
+            (&[("DARKROOM_AMQP__PUBLISH_SECONDS", "9")], "amqp.publish_seconds"),
             (&[("DARKROOM_CAPTIONER__PROVIDER", "magic")], "captioner.provider"),
             (&[("DARKROOM_CAPTIONER__URL", "http://localhost:11434/v1")], "captioner.url"),
             (&[("DARKROOM_LIMITS__MAX_PIXELS", "0")], "limits.max_pixels"),

@@ -104,7 +104,16 @@ impl Broker {
         answered("closing a channel", self.patience, channel.close(200, "checked".into())).await
     }
 
-    /// Deletes the queue of `kind` and declares it anew, if the broker itself answers.
+    /// Asks what no queue has to answer for.
+    pub(super) async fn vouch(&self) -> Result<(), QueueError> {
+        let connection = self.connection().await?;
+        let channel = answered("opening a channel", self.patience, connection.create_channel()).await?;
+        self.names.check(&channel, self.patience).await?;
+        answered("closing a channel", self.patience, channel.close(200, "vouched".into())).await
+    }
+
+    /// Deletes the queue of `kind` and declares it anew, unless it holds messages: then somebody else has just done so, or it
+    /// is slow and works all the same.
     ///
     /// A quorum queue that has lost its leader for good is there, and takes nothing: one whose node is killed within seconds
     /// of its declaration can come back so (seen with RabbitMQ 3.10). What was in it is announced again by the relay, which
@@ -113,8 +122,9 @@ impl Broker {
         let reviving = async {
             let connection = self.connection().await?;
             let channel = answered("opening a channel", self.patience, connection.create_channel()).await?;
-            // During an alarm this is not answered either, and no queue is to blame.
-            self.names.check(&channel, self.patience).await?;
+            if self.names.measure(&channel, self.patience, kind).await? > 0 {
+                return Ok(());
+            }
             tracing::warn!(
                 queue = %kind,
                 "a queue took nothing for {:?}; it is made anew, and its jobs are announced again",

@@ -5,7 +5,7 @@ use super::{Broker, answered};
 use crate::domain::JobKind;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 /// `delivery_mode`: the broker writes the message to disk (AMQP 0-9-1, 4.6).
@@ -42,25 +42,44 @@ pub(in crate::queue) struct Publisher {
 struct Line {
     /// A channel in confirm mode, until something goes wrong on it.
     channel: Option<Channel>,
-    /// Since when nothing was confirmed, although it was sent.
-    silent_since: Option<Instant>,
+    silence: Option<Silence>,
 }
+
+/// A time in which nothing was confirmed, although it was sent again and again.
+#[derive(Clone, Copy)]
+struct Silence {
+    since: Instant,
+    last: Instant,
+    /// Whether the broker itself answered in it, so that it is the queue that does not.
+    vouched: bool,
+}
+
+/// Two silent publishes that are further apart say nothing of the time between them.
+const LONGEST_GAP: Duration = Duration::from_secs(30);
+
+const PUBLISHING: &str = "publishing";
 
 impl Publisher {
     /// Sends all, then waits for all; the answer says of each whether the broker holds it.
     pub(in crate::queue) async fn publish(&self, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
         let mut line = self.line.lock().await;
+        let silence = line.silence.take().filter(|silence| silence.last.elapsed() < LONGEST_GAP);
+        let begun = Instant::now();
+        let mut silence = silence.unwrap_or(Silence { since: begun, last: begun, vouched: false });
+        if silence.since.elapsed() >= self.broker.revive_after && !silence.vouched {
+            // One that does not answer either, as in an outage or an alarm, ends the suspicion here.
+            self.broker.vouch().await?;
+            silence.vouched = true;
+        }
         let sent = self.publish_on(&mut line.channel, batch).await;
-        match (&sent, line.silent_since) {
-            (Err(QueueError::Silent(_)), None) => line.silent_since = Some(Instant::now()),
-            (Err(QueueError::Silent(_)), Some(since)) if since.elapsed() >= self.broker.revive_after => {
-                line.silent_since = Some(Instant::now());
+        if matches!(sent, Err(QueueError::Silent(PUBLISHING))) {
+            if silence.vouched {
                 let (broker, kind) = (self.broker.clone(), self.kind);
                 // Whoever publishes has no time to wait for that.
                 tokio::spawn(async move { broker.revive(kind).await });
+            } else {
+                line.silence = Some(Silence { last: Instant::now(), ..silence });
             }
-            (Err(QueueError::Silent(_)), Some(_)) => {}
-            _ => line.silent_since = None,
         }
         sent
     }
@@ -74,10 +93,9 @@ impl Publisher {
             Some(channel) => channel,
             None => self.open().await?,
         };
-        let doing = "publishing";
-        let sent = answered(doing, self.broker.patience, self.send(&channel, batch)).await?;
+        let sent = answered(PUBLISHING, self.broker.patience, self.send(&channel, batch)).await?;
         let confirmed =
-            answered(doing, self.broker.patience, async { Ok(confirmations(sent).await) }).await?;
+            answered(PUBLISHING, self.broker.patience, async { Ok(confirmations(sent).await) }).await?;
         // A returned message means that the queue is gone: the next batch declares everything anew.
         if confirmed.iter().all(|stored| *stored) {
             *slot = Some(channel);
