@@ -65,13 +65,18 @@ impl Relay {
     }
 
     pub(super) async fn find_lost_announcements(&self) -> Result<(), SearchError> {
-        for kind in JobKind::ALL {
-            // A broker that is away has lost nothing yet.
-            let waiting = self.queue.waiting(*kind).await?;
-            let found = self.store.reannounce(*kind, waiting == 0, self.reannounce_after).await?;
-            if found > 0 {
-                tracing::warn!(%kind, jobs = found, "the broker no longer holds announced jobs; announcing them again");
-            }
+        // Each kind, whatever became of the others.
+        let [image, caption] = [JobKind::Image, JobKind::Caption].map(|kind| self.find_lost(kind));
+        let (image, caption) = (image.await, caption.await);
+        image.and(caption)
+    }
+
+    async fn find_lost(&self, kind: JobKind) -> Result<(), SearchError> {
+        // A broker that is away has lost nothing yet.
+        let waiting = self.queue.waiting(kind).await?;
+        let found = self.store.reannounce(kind, waiting == 0, self.reannounce_after).await?;
+        if found > 0 {
+            tracing::warn!(%kind, jobs = found, "the broker no longer holds announced jobs; announcing them again");
         }
         Ok(())
     }

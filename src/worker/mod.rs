@@ -157,14 +157,8 @@ impl Worker {
                     }
                     return Some(claimed);
                 }
-                // This row alone is at fault. It is claimed all the same, so that its attempts come to an end.
-                Err(error @ StoreError::Unreadable { .. }) => {
-                    let (image, job, error) = (image.get(), job.get(), reason(&error));
-                    tracing::error!(image, job, %kind, error, "cannot be worked on; left until its lease ends");
-                    return Some(None);
-                }
-                // Refused or away: either way, of no use to the next delivery.
-                Err(error) => {
+                // Away, or a login, a table or a privilege that lacks: either way, of no use to the next delivery.
+                Err(error) if error.may_be_mended() => {
                     failures += 1;
                     self.database_failed(
                         &error,
@@ -172,6 +166,12 @@ impl Worker {
                     );
                     let pause = tokio::time::sleep(BACKOFF.delay(failures, rand::random()));
                     stop.run_until_cancelled(pause).await;
+                }
+                // This row alone is at fault. If it was claimed all the same, its attempts come to an end by its leases.
+                Err(error) => {
+                    let (image, job, error) = (image.get(), job.get(), reason(&error));
+                    tracing::error!(image, job, %kind, error, "cannot be worked on; left until its lease ends");
+                    return Some(None);
                 }
             }
         }
