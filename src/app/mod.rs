@@ -87,7 +87,8 @@ impl App {
             }
             Role::Server | Role::Standalone => {
                 let notices = Notices::start(&store, stop.clone());
-                let state = http::State::new(store.clone(), files.clone(), notices.clone(), &settings);
+                let state =
+                    http::State::new(store.clone(), files.clone(), notices.clone(), &settings, stop.clone());
                 opening.open(http::api(state, probes, &settings.auth));
                 let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
                 let stopping = stop.clone();

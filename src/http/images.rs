@@ -217,10 +217,11 @@ async fn settled(state: &State, id: ImageId, wait: Duration) -> Result<ImageReco
     loop {
         let image = state.bounded(state.store.image(id)).await?.ok_or(Refusal::NotFound)?;
         let next_look = deadline.min(Instant::now() + Duration::from_secs(2));
-        if image.summary.status.is_final() || Instant::now() >= deadline {
+        if image.summary.status.is_final() || Instant::now() >= deadline || state.stop.is_cancelled() {
             return Ok(image);
         }
-        tokio::time::timeout_at(next_look, change_of(&mut notices, id)).await.ok();
+        let changed = tokio::time::timeout_at(next_look, change_of(&mut notices, id));
+        state.stop.run_until_cancelled(changed).await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 /// Everything a request may need.
 #[derive(Clone)]
@@ -21,13 +22,21 @@ pub struct State {
     pub(super) upload_total: Duration,
     pub(super) upload_idle: Duration,
     pub(super) request: Duration,
+    /// The process is ending: nobody is kept waiting any more.
+    pub(super) stop: CancellationToken,
     uploads: Arc<Semaphore>,
 }
 
 impl State {
     /// The state of a server with these parts.
     #[must_use]
-    pub fn new(store: Store, files: Files, notices: Notices, settings: &Settings) -> Self {
+    pub fn new(
+        store: Store,
+        files: Files,
+        notices: Notices,
+        settings: &Settings,
+        stop: CancellationToken,
+    ) -> Self {
         let (http, limits) = (&settings.http, &settings.limits);
         let accepted = Limits {
             max_upload_bytes: limits.max_upload_bytes,
@@ -44,6 +53,7 @@ impl State {
             upload_total: http.upload_total,
             upload_idle: http.upload_idle,
             request: http.request,
+            stop,
             uploads: Arc::new(Semaphore::new(limits.max_uploads_in_hand)),
         }
     }

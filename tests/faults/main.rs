@@ -44,6 +44,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let (options, others) = options(std::env::args());
+    // The crowds of the trials have their sockets here.
+    darkroom::app::raise_descriptor_limit(10_000);
     let mut arguments = Arguments::from_iter(others);
     // Trials mostly wait; one that breaks a server runs without those that need it.
     arguments.test_threads.get_or_insert(3);

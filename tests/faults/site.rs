@@ -14,6 +14,7 @@ use crate::support::proxy::Proxy;
 use crate::support::raw::Raw;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// The longest that a careful client repeats an upload, and that anything may take to become quiet again.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -151,6 +152,18 @@ impl Site {
             delivered.expect("an upload was never acknowledged")
         });
         uploads.buffer_unordered(8).collect().await
+    }
+
+    /// Uploads so many pictures on threads of the runtime, one after the other, while a trial stops and starts servers.
+    pub fn uploading(&self, count: usize) -> JoinHandle<()> {
+        let (caller, ledger) = (self.caller.clone(), self.ledger.clone());
+        let files: Vec<_> = (0..count).map(|_| self.file()).collect();
+        tokio::spawn(async move {
+            for file in files {
+                let delivered = ledger.deliver(&caller, &file, Fate::Success, PATIENCE).await;
+                assert!(delivered.is_some(), "an upload was never acknowledged");
+            }
+        })
     }
 
     /// Waits until every acknowledged image has a final status and nothing is queued.

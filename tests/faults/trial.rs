@@ -106,16 +106,26 @@ type Course = Pin<Box<dyn Future<Output = ()>>>;
 pub struct Row {
     name: String,
     breaks: Breaks,
+    left_out: bool,
     course: fn(Arena) -> Course,
 }
 
 impl Row {
     pub fn new(name: &str, breaks: Breaks, course: fn(Arena) -> Course) -> Self {
-        Self { name: name.to_owned(), breaks, course }
+        Self { name: name.to_owned(), breaks, left_out: false, course }
+    }
+
+    /// It cannot be tried here.
+    pub fn left_out(self, left_out: bool) -> Self {
+        Self { left_out, ..self }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     pub fn into_trial(self, run: Arc<Run>) -> Trial {
-        let Self { name, breaks, course } = self;
+        let Self { name, breaks, left_out, course } = self;
         let own = name.clone();
         Trial::test(name, move || {
             let runtime =
@@ -128,10 +138,12 @@ impl Row {
             });
             catch_unwind(trying).map_err(|panic| {
                 eprintln!("{own} failed; the servers' last words:\n{}", run.servers().last_words());
+                runtime.block_on(run.servers().mend());
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 Failed::from(text.or_else(|| panic.downcast_ref().copied()).unwrap_or("it panicked"))
             })
         })
+        .with_ignored_flag(left_out)
     }
 }
 

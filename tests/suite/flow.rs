@@ -218,6 +218,20 @@ async fn a_server_without_workers_says_what_waits() {
 }
 
 #[tokio::test]
+async fn a_stop_answers_those_who_wait() {
+    let ground = Ground::new(Carrier::RabbitMq).await;
+    let server = ground.start(Role::Server, &[("DARKROOM_HTTP__GRACE_SECONDS", "60")]).await;
+    let id = server.client.upload("w.png", &pictures::png(100, 50)).await;
+    let client = server.client.clone();
+    let asking = tokio::spawn(async move { client.get(&format!("/api/images/{id}?wait=60")).await });
+    // It has begun to wait when a second, shorter wait at the same server is over.
+    server.client.get(&format!("/api/images/{id}?wait=0.3")).await;
+    server.stop().await;
+    let answered = asking.await.unwrap();
+    assert_eq!((answered.status, &answered.data()["status"]), (200, &"processing".into()));
+}
+
+#[tokio::test]
 async fn the_sweep_removes_what_no_row_names_and_nothing_else() {
     let ground = Ground::new(Carrier::InProcess).await;
     let app = ground.start_all(&[("DARKROOM_FILES__SWEEP_EVERY_SECONDS", "0.2")]).await;

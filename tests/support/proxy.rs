@@ -1,6 +1,9 @@
 //! A TCP proxy that can cut connections, lose what flows in one direction, delay it or let it drip.
 
+use crate::support::ground::eventually;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -38,6 +41,7 @@ const OPEN: State = State::Open { to_server: Flow::Open, to_client: Flow::Open }
 pub struct Proxy {
     pub address: SocketAddr,
     state: watch::Sender<State>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -46,13 +50,23 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (state, watched) = watch::channel(OPEN);
-        let task = tokio::spawn(accept(listener, server, watched));
-        Self { address, state, task }
+        let connections = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(accept(listener, server, watched, connections.clone()));
+        Self { address, state, connections, task }
     }
 
     /// Cuts all connections, and refuses new ones until [`Proxy::heal`].
     pub fn cut(&self) {
         self.state.send_replace(State::Cut);
+    }
+
+    /// [`Proxy::cut`], and waits until nothing is left that held on to bytes.
+    pub async fn cut_off(&self) {
+        self.cut();
+        eventually("all connections are cut", || async {
+            (self.connections.load(Ordering::Acquire) == 0).then_some(())
+        })
+        .await;
     }
 
     pub fn heal(&self) {
@@ -71,9 +85,15 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: String, mut state: watch::Receiver<State>) {
+async fn accept(
+    listener: TcpListener,
+    server: String,
+    mut state: watch::Receiver<State>,
+    count: Arc<AtomicUsize>,
+) {
     let mut connections = JoinSet::new();
     loop {
+        count.store(connections.len(), Ordering::Release);
         tokio::select! {
             accepted = listener.accept() => {
                 let (client, _) = accepted.unwrap();

@@ -49,6 +49,9 @@ pub async fn run(run: &Run, minutes: f64) {
     load.stop().await;
     let balance = site.verify().await;
     assert!(unbidden.is_empty(), "ended by themselves: {unbidden:?}\n{}", site.residents.logs());
+    assert_eq!(balance.acknowledged, balance.attempted, "each upload was taken in the end\n{balance}");
+    let may_pass = |status: &u16| matches!(status, 429 | 503 | 507);
+    assert!(balance.refused.keys().all(may_pass), "no upload was refused for good\n{balance}");
     println!("nemesis of {minutes} minutes, seed {}, {strokes} faults\n{balance}", run.seed);
 }
 

@@ -46,14 +46,11 @@ async fn away_during_uploads(arena: Arena) {
 async fn killed(mut arena: Arena) {
     let site = arena.site(&[]).await;
     for _ in 0..arena.dose(1, 5) {
-        let uploads = site.upload(30);
-        let pause = Duration::from_millis(arena.chance.random_range(50..800));
-        let killing = async {
-            tokio::time::sleep(pause).await;
-            arena.rabbitmq.kill();
-            arena.rabbitmq.start_again();
-        };
-        tokio::join!(uploads, killing);
+        let uploads = site.uploading(30);
+        tokio::time::sleep(Duration::from_millis(arena.chance.random_range(50..800))).await;
+        arena.rabbitmq.kill();
+        arena.rabbitmq.start_again();
+        uploads.await.unwrap();
         site.quiet().await;
     }
     site.verify().await;

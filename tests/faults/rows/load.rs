@@ -24,7 +24,8 @@ const MORE_MEGABYTES: u64 = 128;
 /// Twice: what a crowd leaves behind in buffers, the next one finds there, and nothing grows.
 async fn a_thousand_uploads_at_once(arena: Arena) {
     let mut site = arena.site(&[]).await;
-    for wave in ["1,000 uploads at once", "1,000 more"] {
+    const FIRST: &str = "1,000 uploads at once";
+    for wave in [FIRST, "1,000 more"] {
         let mut watch = Watch::start(&site, "api 0");
         let uploads = (0..1000).map(|_| {
             let (ledger, caller, file) = (&site.ledger, &site.caller, site.file());
@@ -36,7 +37,10 @@ async fn a_thousand_uploads_at_once(arena: Arena) {
         assert_eq!(distinct.len(), 1000);
         site.quiet().await;
         watch.report(wave);
-        site.residents.remember().await;
+        // Once: the second crowd is held against what the first one has left.
+        if wave == FIRST {
+            site.residents.remember().await;
+        }
     }
     site.verify().await;
 }

@@ -10,6 +10,7 @@ mod postgres;
 mod volume;
 mod worker;
 
+use crate::servers::is_root;
 use crate::trial::Row;
 
 pub fn all() -> Vec<Row> {
@@ -24,5 +25,11 @@ pub fn all() -> Vec<Row> {
         operations::rows(),
         load::rows(),
     ];
-    rooms.into_iter().flatten().collect()
+    let needs_mount = ["volume::full", "volume::out_of_inodes", "volume::read_only"];
+    let rows = rooms.into_iter().flatten();
+    rows.map(|row| {
+        let left_out = needs_mount.contains(&row.name()) && !is_root();
+        row.left_out(left_out)
+    })
+    .collect()
 }

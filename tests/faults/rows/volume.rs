@@ -1,6 +1,5 @@
 //! A volume that is full, read-only, gone.
 
-use crate::servers::is_root;
 use crate::site::Site;
 use crate::support::ground::eventually;
 use crate::trial::{Arena, rows};
@@ -26,16 +25,12 @@ const PATIENT: [(&str, &str); 2] =
 struct Volume(PathBuf);
 
 impl Volume {
-    /// Only root may mount; without it there is nothing to be tried.
-    fn mount(site: &Site, options: &str) -> Option<Self> {
-        if !is_root() {
-            eprintln!("only root may mount a volume: left out");
-            return None;
-        }
+    /// Only root may mount; others leave these trials out.
+    fn mount(site: &Site, options: &str) -> Self {
         let folder = site.ground.volume();
         std::fs::create_dir_all(&folder).unwrap();
         run("mount", &["-t", "tmpfs", "-o", options, "darkroom-trial"], &folder);
-        Some(Self(folder))
+        Self(folder)
     }
 
     fn remount(&self, options: &str) {
@@ -45,7 +40,7 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        run("umount", &["--lazy"], &self.0);
+        Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
     }
 }
 
@@ -64,7 +59,7 @@ async fn start(site: &mut Site) {
 
 async fn full(arena: Arena) {
     let mut site = arena.empty_site(&PATIENT).await;
-    let Some(volume) = Volume::mount(&site, "size=4m") else { return };
+    let volume = Volume::mount(&site, "size=4m");
     start(&mut site).await;
     let ballast = volume.0.join("ballast");
     fill(&ballast);
@@ -92,7 +87,7 @@ fn fill(path: &std::path::Path) {
 
 async fn out_of_inodes(arena: Arena) {
     let mut site = arena.empty_site(&PATIENT).await;
-    let Some(volume) = Volume::mount(&site, "size=64m,nr_inodes=60") else { return };
+    let volume = Volume::mount(&site, "size=64m,nr_inodes=60");
     start(&mut site).await;
     let ballast = volume.0.join("ballast");
     std::fs::create_dir(&ballast).unwrap();
@@ -106,7 +101,7 @@ async fn out_of_inodes(arena: Arena) {
 
 async fn read_only(arena: Arena) {
     let mut site = arena.empty_site(&PATIENT).await;
-    let Some(volume) = Volume::mount(&site, "size=64m") else { return };
+    let volume = Volume::mount(&site, "size=64m");
     start(&mut site).await;
     let worker = site.residents.names("worker").remove(0);
     assert!(site.residents.stop(&worker).await);

@@ -16,7 +16,7 @@ rows! { "worker":
         killed_in_mid_job_at_random_times,
         stalled_and_back_as_a_zombie,
         stopped_with_work_in_hand,
-        killed_when_its_grace_is_over,
+        stopped_beyond_its_grace,
         a_job_that_kills_its_process,
         a_decoder_beyond_its_limit,
         a_file_that_never_ends,
@@ -79,20 +79,16 @@ async fn stopped_with_work_in_hand(arena: Arena) {
     assert_eq!(most, 1, "a stop burns no attempt");
 }
 
-async fn killed_when_its_grace_is_over(arena: Arena) {
-    let mut site = arena.site(&[("DARKROOM_CAPTIONER__CALL_SECONDS", "3")]).await;
+async fn stopped_beyond_its_grace(arena: Arena) {
+    let mut site = arena.site(&[("DARKROOM_WORKER__GRACE_SECONDS", "0.5")]).await;
     site.captioner.set(Mode::Hang);
     let worker = site.residents.names("worker").remove(0);
     let before = site.captioner.asked().len();
     site.upload(1).await;
     let asked = || site.captioner.asked().len() - before;
     eventually("the worker is in mid-job", || async { (asked() > 0).then_some(()) }).await;
-    site.residents.signal(&worker, "-TERM");
-    eventually("it has heard", || async {
-        site.residents.get(&worker).log().contains("stopping").then_some(())
-    })
-    .await;
-    site.residents.kill(&worker);
+    assert!(!site.residents.stop(&worker).await, "it says by its code that a job is left");
+    assert!(site.residents.logs().contains("stopped with jobs in hand"));
     site.captioner.set(Mode::Caption("By the next."));
     site.start_worker(&[]);
     site.verify().await;

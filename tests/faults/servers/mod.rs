@@ -33,6 +33,15 @@ impl Servers {
         Self { postgres: Arc::new(RwLock::new(postgres)), rabbitmq: Arc::new(RwLock::new(rabbitmq)), scratch }
     }
 
+    /// Brings back what a trial left broken, for those that come after it.
+    pub async fn mend(&self) {
+        let postgres = self.postgres.write().await;
+        if !postgres.answers() {
+            postgres.start_again();
+        }
+        self.rabbitmq.write().await.mend();
+    }
+
     /// The end of what each server has written into its log.
     pub fn last_words(&self) -> String {
         let tail = |name: &str| {

@@ -73,7 +73,7 @@ impl Postgres {
         wait_until("PostgreSQL answers", || self.answers());
     }
 
-    fn answers(&self) -> bool {
+    pub fn answers(&self) -> bool {
         let mut asked = Command::new(self.programs.join("pg_isready"));
         asked.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
         asked.status().is_ok_and(|status| status.success())

@@ -61,6 +61,17 @@ impl RabbitMq {
         wait_until("RabbitMQ is back", || self.answers());
     }
 
+    /// Started, without alarms, whatever was done to it.
+    pub fn mend(&self) {
+        if self.server.lock().unwrap().try_wait().unwrap().is_some() {
+            self.start_again();
+        } else if !self.answers() {
+            self.control(&["start_app"]);
+        }
+        self.control(&["set_vm_memory_high_watermark", "0.4"]);
+        self.control(&["set_disk_free_limit", "50MB"]);
+    }
+
     /// Whether it takes a connection and says which protocol it speaks: Connection.Start (AMQP 0-9-1, 2.2.4).
     pub fn answers(&self) -> bool {
         use std::io::{Read, Write};
