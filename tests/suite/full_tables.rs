@@ -41,19 +41,23 @@ pub fn store(database: &Database) -> Store {
 async fn rows_read<F: Future<Output = ()>>(database: &Database, call: impl Fn(Store) -> F) -> i64 {
     let read = "select (select sum(seq_tup_read) from pg_stat_user_tables)::bigint
                      + (select sum(idx_tup_read) from pg_stat_user_indexes)::bigint";
+    // A connection reports what it read when it ends.
+    let all_closed = || {
+        eventually("all connections are closed", || async {
+            let open = "select count(*) from pg_stat_activity
+                        where datname = current_database() and backend_type = 'client backend'";
+            // But the one that asks.
+            (database.number(open).await == 1).then_some(())
+        })
+    };
+    all_closed().await;
     let before = database.number(read).await;
     let store = store(database);
     for _ in 0..OFTEN {
         call(store.clone()).await;
     }
     drop(store);
-    // A connection reports what it read when it ends.
-    eventually("its connections are closed", || async {
-        let open = "select count(*) from pg_stat_activity
-                    where datname = current_database() and application_name = 'darkroom'";
-        (database.number(open).await == 0).then_some(())
-    })
-    .await;
+    all_closed().await;
     (database.number(read).await - before) / OFTEN
 }
 
