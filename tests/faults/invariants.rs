@@ -2,6 +2,7 @@
 
 use crate::ledger::{Balance, Fate, digest};
 use crate::site::{PATIENCE, Site};
+use crate::support::ground::eventually;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ pub struct Expected {
 }
 
 impl Site {
-    /// Heals everything, waits for quiet and checks all invariants. The API answers again by then.
+    /// Heals everything, waits for quiet and checks all invariants.
     pub async fn verify(&self) -> Balance {
         self.verify_with(Expected::default()).await
     }
@@ -22,6 +23,7 @@ impl Site {
     pub async fn verify_with(&self, expected: Expected) -> Balance {
         self.to_postgres.heal();
         self.to_broker.heal();
+        self.ready().await;
         self.quiet().await;
         let balance = self.ledger.balance(&self.ground.database).await;
         assert!(balance.is_even(), "I1, I2:\n{balance}\n{}", self.residents.last_words());
@@ -45,6 +47,14 @@ impl Site {
         self.residents.settle().await;
         self.verify_connections().await;
         balance
+    }
+
+    /// An API that was started a moment ago refuses all else until it is.
+    async fn ready(&self) {
+        eventually("the API is ready", || async {
+            self.caller.get("/readyz").await.filter(|answer| answer.status == 200).map(drop)
+        })
+        .await;
     }
 
     /// I1, I3: a success can be seen, a failure explains itself.
