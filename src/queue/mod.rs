@@ -65,7 +65,7 @@ impl Queue {
     }
 
     /// Hands announcements of one kind to the carrier. The answer says of each, in order, whether it is stored safely. Each
-    /// kind has a road of its own: one whose queue does not answer is not in the way of the other.
+    /// kind has a road of its own: one whose queue takes nothing is not in the way of the other.
     ///
     /// # Errors
     /// If none was, because the broker is away.

@@ -130,6 +130,7 @@ async fn uploads_faster_than_the_workers(arena: Arena) {
     let p99 = reads[reads.len() * 99 / 100];
     let uploaded = site.ledger.acknowledged().len();
     println!("{uploaded} uploads, a backlog of {backlog}, reads p99 {p99:?}");
+    assert!(backlog > 100, "they were not faster: {backlog} jobs wait");
     assert!(p99 < Duration::from_secs(2), "reads wait: p99 {p99:?}");
     watch.report("uploads faster than workers");
     let drained = Instant::now();
