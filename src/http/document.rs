@@ -1,12 +1,13 @@
 //! The document that describes the API. `openapi/openapi.yaml` holds it; a test compares the two.
 
+use super::documented::Documented;
 use super::health::HealthApi;
 use super::images::ImagesApi;
 use super::pictures::PicturesApi;
 use super::stats::StatsApi;
-use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService};
+use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject};
 
-pub(super) type Apis = (ImagesApi, PicturesApi, StatsApi, HealthApi, RootApi);
+pub(super) type Apis = Documented<(ImagesApi, PicturesApi, StatsApi, HealthApi, RootApi)>;
 
 /// Who comes to the front door is shown the description.
 pub(super) struct RootApi;
@@ -27,14 +28,17 @@ impl RootApi {
 }
 
 pub(super) fn service() -> OpenApiService<Apis, ()> {
-    let license = LicenseObject::new("MIT OR Apache-2.0");
-    OpenApiService::new((ImagesApi, PicturesApi, StatsApi, HealthApi, RootApi), "Darkroom", env!("CARGO_PKG_VERSION"))
+    let apis = Documented((ImagesApi, PicturesApi, StatsApi, HealthApi, RootApi));
+    // `identifier` would say it better, and is a field of OpenAPI 3.1.
+    let license = LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/");
+    OpenApiService::new(apis, "Darkroom", env!("CARGO_PKG_VERSION"))
         .description(
             "An image-processing pipeline: photos go in; thumbnails, metadata, a caption and honest timings come out.\n\n\
              Every answer with a body of JSON has one envelope: `status`, `data`, `error`. A refusal has a stable `code` \
              beside its sentence.",
         )
         .license(license)
+        .server(ServerObject::new("/").description("The server that gave this document"))
 }
 
 /// The document as YAML; needs no settings and no database.

@@ -7,14 +7,14 @@ use poem_openapi::{Enum, Object};
 
 /// `success`, in the envelope of an answer.
 #[derive(Enum, Debug, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "SuccessStatus", rename_all = "snake_case")]
 pub(super) enum Success {
     Success,
 }
 
 /// `error`, in the envelope of a refusal.
 #[derive(Enum, Debug, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "ErrorStatus", rename_all = "snake_case")]
 pub(super) enum Failed {
     Error,
 }

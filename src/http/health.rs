@@ -131,6 +131,8 @@ pub(super) struct HealthApi;
 #[OpenApi(tag = "Tag::Health")]
 impl HealthApi {
     /// Is the process alive?
+    ///
+    /// Asks no dependency.
     #[oai(path = "/livez", method = "get", operation_id = "get_liveness")]
     async fn get_liveness(&self) -> LiveResponse {
         let version = env!("CARGO_PKG_VERSION").to_owned();

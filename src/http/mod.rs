@@ -6,6 +6,7 @@ mod bounded;
 mod catch;
 mod disposition;
 mod document;
+mod documented;
 mod envelope;
 mod examples;
 mod health;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 /// A size of thumbnail.
 #[derive(Enum, Debug, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "ThumbnailSize", rename_all = "snake_case")]
 enum Size {
     /// Fits inside 128 × 128.
     Small,

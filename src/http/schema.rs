@@ -10,7 +10,7 @@ use time::macros::format_description;
 
 /// Where an image stands.
 #[derive(Enum, Debug, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "ImageStatus", rename_all = "snake_case")]
 pub(super) enum Status {
     /// Something is still to be made.
     Processing,
@@ -139,7 +139,7 @@ pub(super) struct Stage {
 
 /// Where a stage stands.
 #[derive(Enum, Debug, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "StageStatus", rename_all = "snake_case")]
 pub(super) enum StageState {
     /// To be done.
     Waiting,

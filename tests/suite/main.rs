@@ -14,6 +14,7 @@
 
 mod captions;
 mod command_line;
+mod compatibility;
 mod connections;
 mod dead_letters;
 mod document;

@@ -1,0 +1,253 @@
+//! What the document must say and the library cannot be told: whatever leads generators of clients astray is mended here,
+//! before the document is written in any form.
+
+use super::envelope::ErrorCode;
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem_openapi::OpenApi;
+use poem_openapi::registry::{
+    MetaApi, MetaMediaType, MetaSchema, MetaSchemaRef, MetaSecurityScheme, Registry,
+};
+use poem_openapi::types::Type;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Operations whose description is mended for those who generate clients from it. Requests pass through untouched.
+pub(super) struct Documented<T>(pub(super) T);
+
+/// `ErrorCode` with the codes of today in its description.
+static KNOWN_CODES: LazyLock<String> = LazyLock::new(|| {
+    let mut registry = Registry::new();
+    ErrorCode::register(&mut registry);
+    let codes = registry.schemas.into_values().flat_map(|schema| schema.enum_items);
+    let codes = Vec::from_iter(codes.map(|code| format!("`{}`", code.as_str().unwrap_or_default())));
+    format!(
+        "A stable code for programs: {}. Later versions add codes: take one that you do not know for what the status of \
+         the answer says.",
+        codes.join(", ")
+    )
+});
+
+impl<T: OpenApi> OpenApi for Documented<T> {
+    fn meta() -> Vec<MetaApi> {
+        let mut apis = T::meta();
+        for path in apis.iter_mut().flat_map(|api| &mut api.paths) {
+            let keys: &[_] = if path.path.starts_with("/api/") { &[BEARER, API_KEY] } else { &[] };
+            for operation in &mut path.operations {
+                // Either key; and none, because the default installation asks nobody.
+                let one = |scheme: &&'static str| HashMap::from([(*scheme, Vec::new())]);
+                operation.security = keys.iter().map(one).chain([HashMap::new()]).collect();
+                for response in &mut operation.responses.responses {
+                    response.content.iter_mut().for_each(events_as_text);
+                    for header in &mut response.headers {
+                        header.name = spelled(&header.name);
+                    }
+                }
+            }
+        }
+        apis
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+        for (name, scheme) in security_schemes() {
+            registry.create_security_scheme(name, scheme);
+        }
+        // Callers send forms and parameters, no JSON: every object is part of an answer.
+        registry.schemas.values_mut().for_each(mend_object);
+        if let Some(code) = registry.schemas.get_mut(&*ErrorCode::name()) {
+            // A closed list would make clients of today refuse the answers of tomorrow.
+            code.enum_items.clear();
+            code.description = Some(KNOWN_CODES.as_str());
+        }
+    }
+
+    fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        self.0.add_routes(routes);
+    }
+}
+
+const BEARER: &str = "bearer";
+const API_KEY: &str = "api_key";
+
+fn security_schemes() -> [(&'static str, MetaSecurityScheme); 2] {
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let bearer = MetaSecurityScheme {
+        scheme: Some("bearer"),
+        ..scheme("http", "An API key, as `Authorization: Bearer …`, where `auth.mode` is `keys`.")
+    };
+    let api_key = MetaSecurityScheme {
+        name: Some("X-API-Key"),
+        key_in: Some("header"),
+        ..scheme("apiKey", "The same key in a header of its own.")
+    };
+    [(BEARER, bearer), (API_KEY, api_key)]
+}
+
+/// A stream of events is documented as an array, which no client can decode: it has no end.
+fn events_as_text(content: &mut MetaMediaType) {
+    if content.content_type == "text/event-stream" {
+        content.schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
+    }
+}
+
+/// Names of headers are documented in capitals. RFC 9110, 5.1: case does not matter to programs, but it does to readers.
+fn spelled(header: &str) -> String {
+    if header.eq_ignore_ascii_case("etag") {
+        return "ETag".to_owned();
+    }
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters.map(|letter| letter.to_ascii_lowercase())).collect::<String>()
+    };
+    Vec::from_iter(header.split('-').map(capitalised)).join("-")
+}
+
+/// What may be null is written as null, so it is always there.
+fn mend_object(schema: &mut MetaSchema) {
+    for (name, property) in &mut schema.properties {
+        let MetaSchemaRef::Inline(property) = property else { continue };
+        if property.nullable && !schema.required.contains(name) {
+            schema.required.push(name);
+        }
+        mend_reference(property);
+    }
+}
+
+/// What is said about a reference is documented twice: beside it, and as a second member of `allOf`, for which generators
+/// invent a type. A reference that may be null is written in the one form that is right by OpenAPI 3.0.3 ("nullable" only
+/// extends the "type" beside it), and that all generators understand.
+fn mend_reference(property: &mut MetaSchema) {
+    property.all_of.retain(|member| matches!(member, MetaSchemaRef::Reference(_)));
+    if property.nullable && !property.all_of.is_empty() {
+        let null = MetaSchema { nullable: true, enum_items: vec![Value::Null], ..MetaSchema::new("object") };
+        property.nullable = false;
+        property.any_of = std::mem::take(&mut property.all_of);
+        property.any_of.push(MetaSchemaRef::Inline(Box::new(null)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem_openapi::payload::{EventStream, Json};
+    use poem_openapi::{ApiResponse, Object, OpenApiService};
+    use serde_json::json;
+
+    #[derive(Object)]
+    struct Inner {
+        value: i64,
+    }
+
+    #[derive(Object)]
+    struct Outer {
+        /// May be null.
+        #[oai(nullable)]
+        inner: Option<Inner>,
+        #[oai(nullable)]
+        text: Option<String>,
+        #[oai(skip_serializing_if_is_none)]
+        absent: Option<String>,
+        code: ErrorCode,
+    }
+
+    #[derive(ApiResponse)]
+    enum Found {
+        #[oai(status = 200, content_type = "application/json")]
+        Outer(Json<Outer>, #[oai(header = "ETag")] String, #[oai(header = "X-Request-Id")] String),
+    }
+
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/api/outer/:id", method = "get", operation_id = "get_outer")]
+        async fn get_outer(&self) -> Found {
+            let outer = Outer { inner: None, text: None, absent: None, code: ErrorCode::NotFound };
+            Found::Outer(Json(outer), String::new(), String::new())
+        }
+
+        #[oai(path = "/events", method = "get", operation_id = "get_events")]
+        async fn get_events(&self) -> EventStream<futures_util::stream::Empty<Inner>> {
+            EventStream::new(futures_util::stream::empty())
+        }
+    }
+
+    fn document() -> Value {
+        let service = OpenApiService::new(Documented(Api), "test", "1");
+        serde_json::from_str(&service.spec()).unwrap()
+    }
+
+    #[test]
+    fn every_form_of_the_document_is_mended() {
+        let service = OpenApiService::new(Documented(Api), "test", "1");
+        for form in [service.spec(), service.spec_yaml(), service.swagger_ui_html()] {
+            assert!(form.contains("X-API-Key"), "{form}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_null_is_required_and_what_may_be_absent_is_not() {
+        let outer = &document()["components"]["schemas"]["Outer"];
+        assert_eq!(outer["required"], json!(["code", "inner", "text"]));
+        assert_eq!(outer["properties"]["text"], json!({"type": "string", "nullable": true}));
+    }
+
+    #[test]
+    fn a_reference_that_may_be_null_is_that_or_null() {
+        let inner = &document()["components"]["schemas"]["Outer"]["properties"]["inner"];
+        let expected = json!({
+            "description": "May be null.",
+            "anyOf": [
+                {"$ref": "#/components/schemas/Inner"},
+                {"type": "object", "nullable": true, "enum": [null]},
+            ],
+        });
+        assert_eq!(*inner, expected);
+    }
+
+    #[test]
+    fn codes_are_an_open_list_and_all_of_them_are_told() {
+        let code = &document()["components"]["schemas"]["ErrorCode"];
+        assert_eq!((&code["type"], &code["enum"]), (&json!("string"), &Value::Null));
+        let description = code["description"].as_str().unwrap();
+        assert!(description.contains("`no_file`, `malformed_request`, `unauthorized`, "), "{description}");
+    }
+
+    #[test]
+    fn a_key_may_be_sent_either_way_or_not_at_all_and_only_below_api() {
+        let document = document();
+        let security = &document["paths"]["/api/outer/{id}"]["get"]["security"];
+        assert_eq!(*security, json!([{"bearer": []}, {"api_key": []}, {}]));
+        assert_eq!(document["paths"]["/events"]["get"]["security"], json!([{}]));
+        let schemes = &document["components"]["securitySchemes"];
+        assert_eq!(
+            (&schemes["bearer"]["type"], &schemes["bearer"]["scheme"]),
+            (&json!("http"), &json!("bearer"))
+        );
+        assert_eq!(
+            (&schemes["api_key"]["in"], &schemes["api_key"]["name"]),
+            (&json!("header"), &json!("X-API-Key"))
+        );
+    }
+
+    #[test]
+    fn events_are_text_and_headers_do_not_shout() {
+        let paths = &document()["paths"];
+        let events = &paths["/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"];
+        assert_eq!(*events, json!({"type": "string"}));
+        let headers = paths["/api/outer/{id}"]["get"]["responses"]["200"]["headers"].as_object().unwrap();
+        assert_eq!(Vec::from_iter(headers.keys()), ["ETag", "X-Request-Id"]);
+    }
+}
