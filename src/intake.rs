@@ -1,6 +1,6 @@
 //! An upload becomes durable: first the file, then the row, then the answer.
 
-use crate::domain::{FileKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::domain::{FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
 use crate::files::{FileError, Files, TempFile};
 use crate::probe::{self, ProbeError};
 use crate::store::{NewImage, Recorded, Store, StoreError};
@@ -114,7 +114,7 @@ impl Intake {
     pub async fn receive(
         &self,
         original_name: OriginalName,
-        idempotency_key: Option<String>,
+        idempotency_key: Option<IdempotencyKey>,
         content: impl AsyncRead + Unpin,
     ) -> Result<Receipt, IntakeError> {
         let Received { mut file, sha256, size_bytes, format } = self.spool(content).await?;

@@ -2,6 +2,7 @@
 //!
 //! Each module is a room with one job. `tests/architecture.rs` holds what each may know.
 
+pub mod access;
 pub mod app;
 pub mod captioner;
 pub mod domain;

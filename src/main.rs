@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use clap::{ArgGroup, Parser};
-use darkroom::app::{self, App, RetryChoice, Role};
-use darkroom::domain::{FailureCode, JobKind};
+use darkroom::app::{self, App, KeyWish, RetryChoice, Role};
+use darkroom::domain::{FailureCode, JobKind, KeyName, Scope, Scopes};
 use darkroom::settings::{DEFAULTS, LogFormat, Settings};
 use darkroom::worker::Stopped;
 use std::io::Write;
@@ -15,8 +15,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What a process may be asked for instead of being the API server or a worker; one at a time.
-const TASKS: [&str; 6] =
-    ["standalone", "migrate", "openapi", "print_settings", "retry_failed", "dead_letters"];
+const TASKS: [&str; 9] = [
+    "standalone",
+    "migrate",
+    "openapi",
+    "print_settings",
+    "retry_failed",
+    "dead_letters",
+    "new_key",
+    "list_keys",
+    "revoke_key",
+];
 
 /// An image-processing pipeline with a REST API: photos go in; thumbnails, metadata, a caption and timings come out.
 ///
@@ -80,6 +89,25 @@ struct Arguments {
     /// At most so many images (all, if not given) or letters (50, if not given).
     #[arg(long, requires = "counted", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
+    /// Make an API key, print it this once, and exit; only its digest is kept. Needs database.url, or a --standalone that
+    /// runs on embedded.dir.
+    #[arg(long, value_name = "NAME", requires = "scopes")]
+    new_key: Option<KeyName>,
+    /// With --new-key: what it permits (read, write, admin); may be given several times.
+    #[arg(long = "scope", requires = "new_key", value_delimiter = ',', value_name = "SCOPE")]
+    scopes: Vec<Scope>,
+    /// With --new-key: requests in a minute, of each API server (limits.requests_per_minute, if not given; 0 for no limit).
+    #[arg(long, requires = "new_key", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    requests_per_minute: Option<u32>,
+    /// With --new-key: it expires after so many days.
+    #[arg(long, requires = "new_key", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    expires_days: Option<u32>,
+    /// Show all API keys (never the keys themselves): names, scopes, when they were made and last used, and exit.
+    #[arg(long)]
+    list_keys: bool,
+    /// Revoke the API key of this name, and exit. Servers refuse it within five seconds.
+    #[arg(long, value_name = "NAME")]
+    revoke_key: Option<KeyName>,
     /// A file of settings, in the form that --print-settings shows.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -170,6 +198,11 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
     if arguments.retry_failed {
         return retry_failed(arguments, &settings, &stop).await;
     }
+    match stop.run_until_cancelled(about_keys(arguments, &settings)).await.transpose()? {
+        Some(None) => {}
+        Some(Some(done)) => return Ok(done),
+        None => return Ok(ExitCode::FAILURE),
+    }
     if arguments.dead_letters {
         let limit = arguments.limit.map_or(LETTERS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let showing = app::dead_letters(&settings, limit, arguments.drop, |line| print(line).map(drop));
@@ -195,6 +228,29 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Does what was asked for about keys, if anything was.
+async fn about_keys(arguments: &Arguments, settings: &Settings) -> anyhow::Result<Option<ExitCode>> {
+    if let Some(name) = arguments.new_key.clone()
+        && let Some(scopes) = Scopes::new(arguments.scopes.iter().copied())
+    {
+        let kept = format!(
+            "{name} ({scopes}): shown this once and kept nowhere. Send it as `Authorization: Bearer …` or `X-API-Key: …`"
+        );
+        let (requests_per_minute, days) = (arguments.requests_per_minute, arguments.expires_days);
+        let key = app::new_key(settings, KeyWish { name, scopes, requests_per_minute, days }).await?;
+        let printed = print(&format!("{}\n", key.reveal()))?;
+        say(&kept);
+        return Ok(Some(printed));
+    }
+    if arguments.list_keys {
+        return print(&app::list_keys(settings).await?).map(Some);
+    }
+    if let Some(name) = &arguments.revoke_key {
+        return print(&app::revoke_key(settings, name).await?).map(Some);
+    }
+    Ok(None)
 }
 
 async fn retry_failed(
@@ -239,7 +295,10 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::print_stderr, reason = "the log may not be set up when a start fails")]
+#[expect(
+    clippy::print_stderr,
+    reason = "for whoever sits before it; the log may not be set up when a start fails"
+)]
 fn say(text: &str) {
     eprintln!("{text}");
 }

@@ -24,12 +24,13 @@ const HOUSE: &str = "
     probe     | domain                                    | thiserror
     pipeline  | domain probe                              | everyday codecs
     captioner | domain settings                           | everyday base64 reqwest rustls
+    access    | domain settings store                     | everyday async base64 sha2 subtle
     intake    | domain store files probe                  | everyday async sha2
     relay     | domain settings store files queue         | everyday async
     worker    | domain settings store files queue probe pipeline captioner | everyday async rustix
-    http      | domain settings store files intake        | everyday async hyper hyper_util multer poem poem_openapi sha2 subtle
+    http      | domain settings store files access intake | everyday async hyper hyper_util multer poem poem_openapi
     embedded  |                                           | everyday async rustix
-    app       | domain settings store files queue captioner relay worker http embedded | everyday async anyhow rustix
+    app       | domain settings store files queue captioner access relay worker http embedded | everyday async anyhow rustix
     main      | domain settings telemetry worker http app | everyday async anyhow clap
 ";
 

@@ -112,7 +112,7 @@ fn store(settings: &Settings) -> anyhow::Result<Store> {
     Ok(Store::new(url, &settings.database)?)
 }
 
-async fn bring_up_to_date(store: &Store, settings: &Settings) -> Result<(), StoreError> {
+pub(super) async fn bring_up_to_date(store: &Store, settings: &Settings) -> Result<(), StoreError> {
     if settings.database.migrate { store.migrate().await } else { store.check().await }
 }
 

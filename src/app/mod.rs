@@ -4,13 +4,16 @@ mod connect;
 mod dead_letters;
 mod descriptors;
 mod healthcheck;
+mod keys;
 mod retries;
 
 pub use dead_letters::dead_letters;
 pub use descriptors::raise as raise_descriptor_limit;
 pub use healthcheck::healthcheck;
+pub use keys::{KeyWish, list_keys, new_key, revoke_key};
 pub use retries::{RetryChoice, RetryReport, retry_failed};
 
+use crate::access::Access;
 use crate::captioner::Captioner;
 use crate::domain::{JobKind, reason};
 use crate::embedded::Embedded;
@@ -89,7 +92,8 @@ impl App {
                 let notices = Notices::start(&store, stop.clone());
                 let state =
                     http::State::new(store.clone(), files.clone(), notices.clone(), &settings, stop.clone());
-                opening.open(http::api(state, probes, &settings.auth));
+                let access = Access::start(&store, &settings, stop.clone());
+                opening.open(http::api(state, probes, access));
                 let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
                 let stopping = stop.clone();
                 parts.spawn(async move {

@@ -1,6 +1,7 @@
 //! What things are, and which changes are legal. Knows nothing of tokio, SQL, AMQP, HTTP or pixels.
 
 mod backoff;
+mod caller;
 mod failure;
 mod file_key;
 mod id;
@@ -12,6 +13,7 @@ mod stage;
 mod thumbnail;
 
 pub use backoff::Backoff;
+pub use caller::{Caller, IdempotencyKey, InvalidKeyName, KeyName, Scope, Scopes};
 pub use failure::{Failure, FailureCode, Persistence};
 pub use file_key::{FileKey, InvalidFileKey};
 pub use id::{ImageId, JobId};

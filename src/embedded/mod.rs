@@ -80,7 +80,7 @@ impl Embedded {
     /// socket's folder guards the server.
     #[must_use]
     pub fn database_url(&self) -> String {
-        format!("postgresql://{}@{}/{}", cluster::USER, percent_encoded(&self.socket_dir), cluster::DATABASE)
+        database_url(&self.socket_dir)
     }
 
     /// Waits until the server ends by itself, and gives the reason as the error to end with. May be awaited
@@ -110,6 +110,18 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         self.server.signal(Signal::QUIT);
     }
+}
+
+/// Where to connect to the server that another process keeps on `dir` at this moment, if there is one and this user may look
+/// into its folder.
+#[must_use]
+pub fn running(dir: &Path) -> Option<String> {
+    let data = place::data_of(dir, Path::new(place::ELSEWHERE));
+    data.iter().find_map(|data| server::socket_dir_of_running(data)).map(|dir| database_url(&dir))
+}
+
+fn database_url(socket_dir: &Path) -> String {
+    format!("postgresql://{}@{}/{}", cluster::USER, percent_encoded(socket_dir), cluster::DATABASE)
 }
 
 /// The life of the thread that keeps the server.

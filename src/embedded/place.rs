@@ -151,6 +151,13 @@ impl Place {
     }
 }
 
+/// Where the data of `dir` may be, the likelier place first; nothing is made or changed.
+pub(super) fn data_of(dir: &Path, elsewhere: &Path) -> Vec<PathBuf> {
+    let Ok(home) = dir.canonicalize() else { return Vec::new() };
+    let other = elsewhere.join(home.strip_prefix("/").unwrap_or(&home));
+    vec![data_in(&home), data_in(&other)]
+}
+
 fn data_in(home: &Path) -> PathBuf {
     home.join("pgdata")
 }

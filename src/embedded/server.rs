@@ -94,6 +94,12 @@ fn socket_option(socket_dir: &Path) -> OsString {
     OsString::from_vec(option)
 }
 
+/// The folder of the socket, if a server that takes connections runs on `data`.
+pub(super) fn socket_dir_of_running(data: &Path) -> Option<PathBuf> {
+    let file = PidFile::read(data).filter(|file| file.ready)?;
+    matches!(occupant(file.pid), Occupant::Postgres).then_some(file.socket_dir)
+}
+
 enum Unready {
     Ended(String),
     Late,
@@ -150,9 +156,11 @@ fn occupant(pid: i32) -> Occupant {
     }
 }
 
-/// `postmaster.pid`: line 1 is the server's process number, line 8 its state (PostgreSQL's `miscadmin.h`).
+/// `postmaster.pid`: line 1 is the server's process number, line 5 the folder of its socket, line 8 its state (PostgreSQL's
+/// `miscadmin.h`).
 struct PidFile {
     pid: i32,
+    socket_dir: PathBuf,
     ready: bool,
 }
 
@@ -167,7 +175,8 @@ impl PidFile {
     fn parse(text: &str) -> Option<Self> {
         let pid = text.lines().next()?.trim().parse().ok()?;
         let ready = text.lines().nth(7).is_some_and(|state| state.trim() == "ready");
-        Some(Self { pid, ready })
+        let socket_dir = text.lines().nth(4).unwrap_or_default().into();
+        Some(Self { pid, socket_dir, ready })
     }
 
     fn remove(data: &Path) -> Result<(), EmbeddedError> {
@@ -189,6 +198,7 @@ mod tests {
         let starting = "4711\n/data\n1790000000\n5432\n/socket\n\n  12345  0\nstarting\n";
         let ready = starting.replace("starting", "ready   ");
         assert!(PidFile::parse(starting).is_some_and(|file| file.pid == 4711 && !file.ready));
+        assert!(PidFile::parse(starting).is_some_and(|file| file.socket_dir == Path::new("/socket")));
         assert!(PidFile::parse(&ready).is_some_and(|file| file.ready));
         assert!(PidFile::parse("4711\n").is_some_and(|file| !file.ready));
         assert!(PidFile::parse("").is_none());

@@ -1,50 +1,123 @@
-//! Who may call: nobody is asked, or each request to `/api` shows a key.
+//! Each request to `/api` shows who sends it, is counted, and may do what its key permits.
 
-use super::catch::answer;
 use super::incoming::Incoming;
 use super::refusal::Refusal;
-use crate::settings::{Auth, AuthMode, KeyHash};
+use super::{catch, request_id, scopes};
+use crate::access::{Access, Allowance, Identity, Stranger};
+use crate::domain::Scope;
 use poem::http::header::AUTHORIZATION;
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConstantTimeEq};
 
-/// The accepted keys, hashed; `None` if nobody is asked.
-#[derive(Clone)]
-pub(super) struct Access(Option<Vec<KeyHash>>);
+const API_KEY: &str = "x-api-key";
 
-impl Access {
-    pub(super) fn new(auth: &Auth) -> Self {
-        Self((auth.mode == AuthMode::Keys).then(|| auth.key_hashes.clone()))
-    }
+/// draft-ietf-httpapi-ratelimit-headers-10. Without the optional `t` of the second: a bucket that fills up all the time has
+/// no moment at which it is reset.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-    fn grants(&self, request: &Request) -> bool {
-        let Some(accepted) = &self.0 else { return true };
-        if !request.uri().path().starts_with("/api/") {
-            return true;
-        }
-        let bearer = request.header(AUTHORIZATION).and_then(|value| {
-            let (scheme, key) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-        });
-        let Some(key) = bearer.or_else(|| request.header("x-api-key")) else { return false };
-        // Hashed first and compared in constant time, each of them: the time tells neither how much of a key was right
-        // nor which one was meant.
-        let sent: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let matches = accepted.iter().fold(Choice::from(0), |any, hash| any | hash.digest().ct_eq(&sent));
-        matches.into()
-    }
-}
-
-/// Lets a request through, or refuses it before its body means anything.
+/// Lets a request through, with its [`Caller`](crate::domain::Caller) as data for the handlers, or refuses it before its
+/// body means anything.
 pub(super) async fn with_access<E: Endpoint>(
     access: Access,
     endpoint: E,
-    mut request: Request,
+    request: Request,
 ) -> Result<Response> {
-    if access.grants(&request) {
+    let Some(needed) = scopes::needed(request.method().as_str(), request.uri().path()) else {
         return endpoint.call(request).await.map(IntoResponse::into_response);
+    };
+    let identity = match identify(&access, request.headers()).await {
+        Ok(identity) => identity,
+        Err(refusal) => return Ok(refuse(&refusal, request).await),
+    };
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let allowance = identity.spend();
+    let mut response = match check(&identity, needed, allowance) {
+        Ok(()) => serve(&identity, endpoint, request).await,
+        Err(refusal) => refuse(&refusal, request).await,
+    };
+    let (request_id, caller, status) = (request_id::current(), &identity.caller, response.status().as_u16());
+    tracing::debug!(request_id, %caller, %method, path, status, "a request was answered");
+    if let Some(allowance) = allowance {
+        tell(allowance, response.headers_mut());
     }
+    Ok(response)
+}
+
+async fn identify(access: &Access, headers: &HeaderMap) -> Result<Identity, Refusal> {
+    let sent = if access.asks_for_keys() { sent_key(headers)? } else { None };
+    access.identify(sent).await.map_err(|stranger| match stranger {
+        Stranger::Unknown => Refusal::Unauthorized,
+        Stranger::Untold => Refusal::KeysAway,
+    })
+}
+
+/// The key, wherever it stands. Who sends two that differ would not know which of them was meant.
+fn sent_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let bearer = |value| {
+        let (scheme, key) = str::split_once(value, ' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    };
+    let texts = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let mut keys = texts(AUTHORIZATION.as_str()).filter_map(bearer).chain(texts(API_KEY));
+    let first = keys.next();
+    if keys.any(|other| Some(other) != first) {
+        return Err(Refusal::Malformed("The request carries two different API keys".to_owned()));
+    }
+    Ok(first)
+}
+
+fn check(identity: &Identity, needed: Scope, allowance: Option<Allowance>) -> Result<(), Refusal> {
+    match allowance.and_then(|allowance| allowance.exhausted_for) {
+        Some(wait) => Err(Refusal::RateLimited(wait.as_millis().div_ceil(1000) as u64)),
+        None if identity.may(needed) => Ok(()),
+        None => Err(Refusal::Forbidden(needed)),
+    }
+}
+
+async fn serve<E: Endpoint>(identity: &Identity, endpoint: E, mut request: Request) -> Response {
+    request.set_data(identity.caller.clone());
+    match endpoint.call(request).await {
+        Ok(answered) => answered.into_response(),
+        Err(error) => catch::refuse(error).await,
+    }
+}
+
+async fn refuse(refusal: &Refusal, mut request: Request) -> Response {
     Incoming::new(request.take_body(), request.headers()).drain().await;
-    Ok(answer(&Refusal::Unauthorized))
+    catch::answer(refusal)
+}
+
+fn tell(Allowance { limit, remaining, .. }: Allowance, headers: &mut HeaderMap) {
+    let values = [(POLICY, format!("\"key\";q={limit};w=60")), (LIMIT, format!("\"key\";r={remaining}"))];
+    for (name, value) in values {
+        headers.extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(headers: &[(&'static str, &'static str)]) -> Option<Option<String>> {
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            all.append(*name, HeaderValue::from_static(value));
+        }
+        sent_key(&all).ok().map(|key| key.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_key_is_found_in_either_header_and_two_keys_are_none() {
+        let found = |key: &str| Some(Some(key.to_owned()));
+        assert_eq!(sent(&[]), Some(None));
+        assert_eq!(sent(&[("authorization", "Bearer k")]), found("k"));
+        assert_eq!(sent(&[("authorization", "bEARER  k ")]), found("k"));
+        assert_eq!(sent(&[("authorization", "Basic abc"), ("x-api-key", "k")]), found("k"));
+        assert_eq!(sent(&[("authorization", "Bearer k"), ("x-api-key", "k")]), found("k"));
+        assert_eq!(sent(&[("authorization", "Bearer k"), ("x-api-key", "l")]), None);
+        assert_eq!(sent(&[("x-api-key", "k"), ("x-api-key", "l")]), None);
+        assert_eq!(sent(&[("authorization", "Basic abc")]), Some(None));
+        assert_eq!(sent(&[("authorization", "Bearer")]), Some(None));
+    }
 }

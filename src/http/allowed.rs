@@ -26,13 +26,15 @@ impl Allowed {
 
     /// What is not in the document (the document itself, and how it is shown) can be got, and nothing else.
     fn methods(&self, path: &str) -> HeaderValue {
-        let fits = |template: &str| {
-            template.split('/').count() == path.split('/').count()
-                && template.split('/').zip(path.split('/')).all(|(t, part)| t.starts_with('{') || t == part)
-        };
-        let known = self.0.iter().find(|(template, _)| fits(template));
+        let known = self.0.iter().find(|(template, _)| fits(template, path));
         known.map_or(HeaderValue::from_static("GET, HEAD"), |(_, methods)| methods.clone())
     }
+}
+
+/// Whether a path is one of those that a template of the document, such as `/api/images/{id}`, stands for.
+pub(super) fn fits(template: &str, path: &str) -> bool {
+    template.split('/').count() == path.split('/').count()
+        && template.split('/').zip(path.split('/')).all(|(t, part)| t.starts_with('{') || t == part)
 }
 
 /// Adds the methods to an answer that refuses one.

@@ -61,15 +61,21 @@ pub(super) fn unreadable_head(head: &[u8]) -> Vec<u8> {
 
 /// A refusal outside of the documented operations.
 pub(super) fn answer(refusal: &Refusal) -> Response {
-    let (status, code) = refusal.status_and_code();
+    let (status, _) = refusal.status_and_code();
     let body = refusal.body().to_json_string();
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::builder().status(status).content_type("application/json").body(body);
-    if let Some(seconds) = Refusal::retry_after(code) {
+    if let Some(seconds) = refusal.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if status == StatusCode::UNAUTHORIZED {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    // RFC 6750, 3.
+    let challenge = match refusal {
+        Refusal::Unauthorized => Some("Bearer".to_owned()),
+        Refusal::Forbidden(scope) => Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")),
+        _ => None,
+    };
+    if let Some(Ok(challenge)) = challenge.map(|text| HeaderValue::from_str(&text)) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
 }

@@ -26,6 +26,7 @@ pub(super) enum ErrorCode {
     NoFile,
     MalformedRequest,
     Unauthorized,
+    Forbidden,
     NotFound,
     NotReady,
     MethodNotAllowed,
@@ -37,6 +38,7 @@ pub(super) enum ErrorCode {
     IdempotencyMismatch,
     RangeNotSatisfiable,
     Overloaded,
+    RateLimited,
     StorageFull,
     Internal,
 }

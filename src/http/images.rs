@@ -6,7 +6,7 @@ use super::refusal::{ImageRefusal, ReadRefusal, Refusal, RetryRefusal, UploadRef
 use super::schema::{ImageList, Status, Upload};
 use super::state::State;
 use super::upload::UploadForm;
-use crate::domain::{ImageId, ImageStatus, reason};
+use crate::domain::{Caller, IdempotencyKey, ImageId, ImageStatus, reason};
 use crate::intake::Receipt;
 use crate::store::{ImageRecord, ListFilter, Notice, Retried, Subscription};
 use poem::http::HeaderMap;
@@ -65,7 +65,8 @@ impl ImagesApi {
     async fn upload_image(
         &self,
         state: Data<&State>,
-        /// The same key with the same bytes answers with the same image, for 24 hours.
+        caller: Data<&Caller>,
+        /// The same key with the same bytes answers with the same image, for 24 hours. Each API key has its own.
         #[oai(name = "Idempotency-Key", validator(min_length = 1, max_length = 255))]
         idempotency_key: Header<Option<String>>,
         headers: &HeaderMap,
@@ -80,7 +81,8 @@ impl ImagesApi {
             Ok(place) => place,
             Err(refusal) => return Err(form.refuse(refusal).await.into()),
         };
-        let (receipt, name) = form.receive(&state, idempotency_key.0).await?;
+        let idempotency_key = idempotency_key.0.map(|key| IdempotencyKey { caller: caller.clone(), key });
+        let (receipt, name) = form.receive(&state, idempotency_key).await?;
         let (id, status, message) = match receipt {
             Receipt::New(id) => {
                 (id, ImageStatus::Processing, "Image uploaded successfully and processing started")

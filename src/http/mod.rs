@@ -17,6 +17,7 @@ mod pictures;
 mod refusal;
 mod request_id;
 mod schema;
+mod scopes;
 mod serve;
 mod server;
 mod state;

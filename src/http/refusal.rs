@@ -3,7 +3,7 @@
 use super::envelope::{ErrorBody, ErrorCode};
 use super::request_id;
 use super::throttle::Throttle;
-use crate::domain::reason;
+use crate::domain::{Scope, reason};
 use crate::files::FileError;
 use crate::intake::IntakeError;
 use crate::store::StoreError;
@@ -20,8 +20,15 @@ pub(super) enum Refusal {
     Malformed(String),
     #[error("The head of the request {}", unreadable(*.0))]
     UnreadableHead(u16),
-    #[error("An API key is needed, and none or a wrong one was sent")]
+    #[error("An API key is needed, and none that is in force was sent")]
     Unauthorized,
+    #[error("The API key lacks the scope `{0}`")]
+    Forbidden(Scope),
+    /// With the seconds until the next one may come.
+    #[error("The API key has made too many requests; try again in {0} s")]
+    RateLimited(u64),
+    #[error("The API key cannot be looked up; try again")]
+    KeysAway,
     #[error("Image not found")]
     NotFound,
     #[error("There is nothing at this path")]
@@ -82,6 +89,7 @@ impl Refusal {
             Self::Malformed(_) => (400, ErrorCode::MalformedRequest),
             Self::UnreadableHead(status) => (*status, ErrorCode::MalformedRequest),
             Self::Unauthorized => (401, ErrorCode::Unauthorized),
+            Self::Forbidden(_) => (403, ErrorCode::Forbidden),
             Self::NotFound | Self::NoSuchPath | Self::NoThumbnails => (404, ErrorCode::NotFound),
             Self::NotReady => (404, ErrorCode::NotReady),
             Self::MethodNotAllowed => (405, ErrorCode::MethodNotAllowed),
@@ -89,7 +97,8 @@ impl Refusal {
             Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
             Self::TooManyUploads => (429, ErrorCode::Overloaded),
-            Self::Starting | Self::TimedOut => (503, ErrorCode::Overloaded),
+            Self::RateLimited(_) => (429, ErrorCode::RateLimited),
+            Self::Starting | Self::TimedOut | Self::KeysAway => (503, ErrorCode::Overloaded),
             Self::Intake(error) => match error {
                 IntakeError::UnsupportedType => (415, ErrorCode::UnsupportedType),
                 IntakeError::Undecodable(_) => (422, ErrorCode::Undecodable),
@@ -115,8 +124,11 @@ impl Refusal {
     }
 
     /// When to try again, in seconds.
-    pub(super) const fn retry_after(code: ErrorCode) -> Option<u64> {
-        match code {
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        if let Self::RateLimited(seconds) = self {
+            return Some(*seconds);
+        }
+        match self.status_and_code().1 {
             ErrorCode::NotReady | ErrorCode::Overloaded => Some(1),
             ErrorCode::StorageFull => Some(60),
             _ => None,
@@ -182,7 +194,8 @@ const fn unreadable(status: u16) -> &'static str {
     }
 }
 
-/// Declares the refusals that an operation documents; one that it does not document would be answered with 500.
+/// Declares the refusals that an operation documents, beside those that every operation has; one that it does not document
+/// would be answered with 500.
 macro_rules! refusals {
     ($(#[$doc:meta])* $name:ident { $($(#[doc = $text:tt])* $variant:ident = $status:tt,)+ }) => {
         $(#[$doc])*
@@ -197,6 +210,23 @@ macro_rules! refusals {
                     #[oai(header = "Retry-After")] Option<u64>,
                 ),
             )+
+            /// API keys are asked for, and none that is in force was sent.
+            #[oai(status = 401, content_type = "application/json")]
+            Unauthorized(
+                Json<ErrorBody>,
+                /// Seconds after which trying again makes sense.
+                #[oai(header = "Retry-After")] Option<u64>,
+            ),
+            /// The API key lacks the scope that this operation needs; `error` names it.
+            #[oai(status = 403, content_type = "application/json")]
+            Forbidden(Json<ErrorBody>),
+            /// Too many requests with this API key (`rate_limited`), or too many uploads in hand (`overloaded`).
+            #[oai(status = 429, content_type = "application/json")]
+            TooMany(
+                Json<ErrorBody>,
+                /// Seconds after which trying again makes sense.
+                #[oai(header = "Retry-After")] Option<u64>,
+            ),
             /// Something went wrong on our side.
             #[oai(status = 500, content_type = "application/json")]
             Internal(Json<ErrorBody>),
@@ -204,10 +234,13 @@ macro_rules! refusals {
 
         impl From<Refusal> for $name {
             fn from(refusal: Refusal) -> Self {
-                let (status, code) = refusal.status_and_code();
-                let body = Json(refusal.body());
+                let (status, _) = refusal.status_and_code();
+                let (body, retry_after) = (Json(refusal.body()), refusal.retry_after());
                 match status {
-                    $($status => Self::$variant(body, Refusal::retry_after(code)),)+
+                    401 => Self::Unauthorized(body, retry_after),
+                    403 => Self::Forbidden(body),
+                    429 => Self::TooMany(body, retry_after),
+                    $($status => Self::$variant(body, retry_after),)+
                     _ => Self::Internal(body),
                 }
             }
@@ -220,16 +253,12 @@ refusals! {
     UploadRefusal {
         /// No part named `file`, no file name, no bytes; or the form cannot be parsed.
         BadRequest = 400,
-        /// Keys are configured, and none or a wrong one was sent.
-        Unauthorized = 401,
         /// More bytes than allowed.
         TooLarge = 413,
         /// Neither JPEG nor PNG by content.
         UnsupportedType = 415,
         /// The header does not parse or promises too many pixels, or an Idempotency-Key was used with other bytes.
         Unprocessable = 422,
-        /// Too many uploads in hand.
-        TooMany = 429,
         /// A dependency is away.
         Unavailable = 503,
         /// The volume is full; nothing was recorded.
@@ -242,8 +271,6 @@ refusals! {
     ReadRefusal {
         /// A parameter cannot be parsed.
         BadRequest = 400,
-        /// Keys are configured, and none or a wrong one was sent.
-        Unauthorized = 401,
         /// A dependency is away.
         Unavailable = 503,
     }
@@ -254,8 +281,6 @@ refusals! {
     ImageRefusal {
         /// A parameter cannot be parsed.
         BadRequest = 400,
-        /// Keys are configured, and none or a wrong one was sent.
-        Unauthorized = 401,
         /// No such image, or what is asked of it is not ready.
         NotFound = 404,
         /// A dependency is away.
@@ -268,8 +293,6 @@ refusals! {
     OriginalRefusal {
         /// A parameter cannot be parsed.
         BadRequest = 400,
-        /// Keys are configured, and none or a wrong one was sent.
-        Unauthorized = 401,
         /// No such image.
         NotFound = 404,
         /// The range lies outside the file.
@@ -284,8 +307,6 @@ refusals! {
     RetryRefusal {
         /// A parameter cannot be parsed.
         BadRequest = 400,
-        /// Keys are configured, and none or a wrong one was sent.
-        Unauthorized = 401,
         /// No such image.
         NotFound = 404,
         /// Neither the image nor its caption has failed.

@@ -1,12 +1,12 @@
 //! The routes, and what every request passes through.
 
-use super::access::{Access, with_access};
+use super::access::with_access;
 use super::allowed::{Allowed, with_allowed};
 use super::bounded::with_bounds;
 use super::health::{HealthApi, Probes};
 use super::state::State;
 use super::{catch, document, request_id};
-use crate::settings::Auth;
+use crate::access::Access;
 use poem::http::header;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Response, Route, get, handler};
@@ -14,14 +14,14 @@ use poem_openapi::OpenApiService;
 use std::time::Duration;
 
 /// The API server: all operations, the document, Swagger UI.
-pub fn api(state: State, probes: Probes, auth: &Auth) -> impl Endpoint<Output = Response> + 'static {
+pub fn api(state: State, probes: Probes, access: Access) -> impl Endpoint<Output = Response> + 'static {
     let service = document::service();
     let routes = Route::new()
         .nest("/docs", service.swagger_ui())
         .at("/openapi.json", get(openapi_json))
         .at("/openapi.yaml", get(openapi_yaml))
         .nest("/", service);
-    let (access, limit) = (Access::new(auth), state.request);
+    let limit = state.request;
     let guarded = routes.data(state).data(probes).around(move |endpoint, request| {
         let access = access.clone();
         async move { with_access(access, endpoint, request).await }

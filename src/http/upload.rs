@@ -4,7 +4,7 @@ use super::disposition::Disposition;
 use super::incoming::Incoming;
 use super::refusal::Refusal;
 use super::state::State;
-use crate::domain::OriginalName;
+use crate::domain::{IdempotencyKey, OriginalName};
 use crate::intake::{IntakeError, Receipt};
 use futures_util::TryStreamExt;
 use multer::{Constraints, Field, Multipart, SizeLimit};
@@ -37,7 +37,7 @@ impl UploadForm {
     pub(super) async fn receive(
         self,
         state: &State,
-        idempotency_key: Option<String>,
+        idempotency_key: Option<IdempotencyKey>,
     ) -> Result<(Receipt, OriginalName), Refusal> {
         let received = timeout(state.upload_total, self.read(state, idempotency_key)).await;
         match received.unwrap_or_else(|_| Err(Refusal::Malformed("The upload took too long".to_owned()))) {
@@ -55,7 +55,7 @@ impl UploadForm {
     async fn read(
         &self,
         state: &State,
-        idempotency_key: Option<String>,
+        idempotency_key: Option<IdempotencyKey>,
     ) -> Result<(Receipt, OriginalName), Refusal> {
         let silent = |_: Elapsed| Refusal::Malformed(format!("No data came for {:?}", state.upload_idle));
         let mut form = self.parser(state)?;
@@ -110,7 +110,7 @@ async fn take(
     part: Field<'static>,
     state: &State,
     name: OriginalName,
-    idempotency_key: Option<String>,
+    idempotency_key: Option<IdempotencyKey>,
 ) -> Result<Receipt, Refusal> {
     let content = StreamReader::new(part.map_err(io::Error::other));
     state.intake.receive(name, idempotency_key, content).await.map_err(|error| match error {

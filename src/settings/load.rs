@@ -81,14 +81,9 @@ impl Settings {
             auth.mode == AuthMode::Local && !self.http.listen.ip().is_loopback(),
             "http.listen",
             format!(
-                "{} can be reached from outside; configure auth.mode = \"keys\" with auth.key_hashes, or say auth.mode = \"open\"",
+                "{} can be reached from outside; say auth.mode = \"keys\" and make one with --new-key, or say auth.mode = \"open\"",
                 self.http.listen
             ),
-        )?;
-        refuse_if(
-            auth.mode == AuthMode::Keys && auth.key_hashes.is_empty(),
-            "auth.key_hashes",
-            "auth.mode is \"keys\", but no key is listed",
         )?;
         refuse_if(
             auth.mode != AuthMode::Keys && !auth.key_hashes.is_empty(),
@@ -134,6 +129,11 @@ impl Settings {
         positive(limits.max_uploads_in_hand == 0, "limits.max_uploads_in_hand")?;
         positive(limits.max_connections == 0, "limits.max_connections")?;
         refuse_if(limits.max_connections > 1_000_000, "limits.max_connections", "must be at most 1000000")?;
+        refuse_if(
+            limits.requests_per_minute > 100_000,
+            "limits.requests_per_minute",
+            "must be at most 100000; 0 means no limit",
+        )?;
         positive(worker.caption_concurrency == 0, "worker.caption_concurrency")?;
         positive(worker.max_attempts == 0, "worker.max_attempts")?;
         positive(worker.memory_budget_bytes == 0, "worker.memory_budget_bytes")?;
@@ -285,7 +285,6 @@ mod tests {
             (&[("DARKROOM_HTTP_LISTEN", "127.0.0.1:1")], "DARKROOM_HTTP__LISTEN"),
             (&[("DARKROOM_HTTP__LISTEN", "nonsense")], "http.listen"),
             (&[("DARKROOM_HTTP__LISTEN", "0.0.0.0:80")], "http.listen"),
-            (&[("DARKROOM_AUTH__MODE", "keys")], "auth.key_hashes"),
             (&[("DARKROOM_AUTH__KEY_HASHES", &"ab".repeat(32))], "auth.mode"),
             (&[("DARKROOM_AUTH__MODE", "keys"), ("DARKROOM_AUTH__KEY_HASHES", "secret")], "auth.key_hashes"),
             (&[("DARKROOM_WORKER__RENEW_SECONDS", "40")], "worker.lease_seconds"),
@@ -300,6 +299,7 @@ mod tests {
             (&[("DARKROOM_LIMITS__MAX_PIXELS", "0")], "limits.max_pixels"),
             (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "0")], "limits.max_connections"),
             (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "2000000")], "limits.max_connections"),
+            (&[("DARKROOM_LIMITS__REQUESTS_PER_MINUTE", "200000")], "limits.requests_per_minute"),
             (&[("DARKROOM_HTTP__HEADER_SECONDS", "0")], "http.header_seconds"),
             (&[("DARKROOM_RETENTION__HISTORY_DAYS", "40000")], "retention.history_days"),
         ];

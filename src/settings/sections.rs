@@ -38,7 +38,7 @@ pub struct Http {
 pub enum AuthMode {
     /// No keys, loopback only.
     Local,
-    /// A key for each request.
+    /// A key for each request, from the table or the settings.
     Keys,
     /// No keys, anywhere.
     Open,
@@ -49,7 +49,7 @@ pub enum AuthMode {
 pub struct Auth {
     /// Who may call.
     pub mode: AuthMode,
-    /// Digests of the accepted keys.
+    /// Digests of keys that need no row in the database and permit everything.
     #[serde(deserialize_with = "list")]
     pub key_hashes: Vec<KeyHash>,
 }
@@ -90,6 +90,8 @@ pub struct Limits {
     pub max_uploads_in_hand: usize,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Requests of one key in a minute; 0 for no limit.
+    pub requests_per_minute: u32,
 }
 
 /// `database.*`

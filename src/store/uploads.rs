@@ -1,8 +1,9 @@
 //! An upload becomes a row and a job, or neither.
 
 use super::error::Doing;
+use super::keys::caller_column;
 use super::{Store, StoreError, answered, execute, query_one, query_opt};
-use crate::domain::{FileKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::domain::{FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
 use deadpool_postgres::{GenericClient, Transaction};
 
 /// An upload whose file is durable and whose row is not there yet.
@@ -19,7 +20,7 @@ pub struct NewImage {
     /// Where the bytes are.
     pub key: FileKey,
     /// The client's `Idempotency-Key`, if it sent one.
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// What became of an upload.
@@ -28,9 +29,9 @@ pub struct NewImage {
 pub enum Recorded {
     /// It is a new image, and its job is queued.
     New(ImageId),
-    /// The same key came with the same bytes before: this is the image it stood for. Nothing was written.
+    /// The same caller's key came with the same bytes before: this is the image it stood for. Nothing was written.
     Repeated(ImageId),
-    /// The same key came with other bytes before. Nothing was written.
+    /// The same caller's key came with other bytes before. Nothing was written.
     Mismatch,
 }
 
@@ -69,11 +70,13 @@ impl Store {
 
 async fn recall(
     transaction: &Transaction<'_>,
-    key: &str,
+    IdempotencyKey { caller, key }: &IdempotencyKey,
     image: &NewImage,
 ) -> Result<Option<Recorded>, StoreError> {
-    let sql = "select image_id, sha256 from idempotency_keys where key = $1";
-    let row = query_opt(transaction, sql, &[&key]).await.doing("recalling an idempotency key")?;
+    let sql = "select image_id, sha256 from idempotency_keys where key = $1 and caller = $2";
+    let row = query_opt(transaction, sql, &[key, &caller_column(caller)])
+        .await
+        .doing("recalling an idempotency key")?;
     Ok(row.map(|row| {
         let same = row.get::<_, &[u8]>("sha256") == image.sha256.as_bytes().as_slice();
         if same { Recorded::Repeated(ImageId::new(row.get("image_id"))) } else { Recorded::Mismatch }
@@ -83,14 +86,13 @@ async fn recall(
 /// Whether the key is ours now. Waits for a twin that is being recorded at this moment.
 async fn claim_key(
     transaction: &Transaction<'_>,
-    key: &str,
+    IdempotencyKey { caller, key }: &IdempotencyKey,
     id: ImageId,
     image: &NewImage,
 ) -> Result<bool, StoreError> {
-    let sql =
-        "insert into idempotency_keys (key, image_id, sha256) values ($1, $2, $3) on conflict do nothing";
+    let sql = "insert into idempotency_keys (key, caller, image_id, sha256) values ($1, $2, $3, $4) on conflict do nothing";
     let digest = image.sha256.as_bytes().as_slice();
-    let taken = execute(transaction, sql, &[&key, &id.get(), &digest]).await;
+    let taken = execute(transaction, sql, &[key, &caller_column(caller), &id.get(), &digest]).await;
     Ok(taken.doing("claiming an idempotency key")? == 1)
 }
 
