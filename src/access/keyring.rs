@@ -43,7 +43,7 @@ struct Reading {
 }
 
 struct Known {
-    identity: Identity,
+    identity: Arc<Identity>,
     until: Option<Instant>,
 }
 
@@ -60,7 +60,7 @@ impl Keyring {
 
     /// Whose key has this digest. A hash table's look-up takes a time that depends on the digest; from that nobody gets to a
     /// key of 256 random bits.
-    pub(super) async fn find(&self, digest: &Sha256) -> Result<Identity, Stranger> {
+    pub(super) async fn find(&self, digest: &Sha256) -> Result<Arc<Identity>, Stranger> {
         let now = Instant::now();
         if let Some(identity) = self.read.borrow().identity(digest, now) {
             return Ok(identity);
@@ -81,7 +81,7 @@ impl Keyring {
 }
 
 impl Reading {
-    fn identity(&self, digest: &Sha256, now: Instant) -> Option<Identity> {
+    fn identity(&self, digest: &Sha256, now: Instant) -> Option<Arc<Identity>> {
         let is_recent = self.known_since.is_some_and(|since| now.saturating_duration_since(since) < OUTLASTS);
         let known = self.known.get(digest).filter(|_| is_recent)?;
         known.until.is_none_or(|until| now < until).then(|| known.identity.clone())
@@ -93,7 +93,7 @@ impl Reading {
         self.known = keys
             .into_iter()
             .map(|key| {
-                let usage = before.remove(&key.digest).map(|known| known.identity.usage);
+                let usage = before.remove(&key.digest).map(|known| known.identity.usage.clone());
                 (key.digest, Known::new(key, usage.unwrap_or_default(), limit, begun))
             })
             .collect();
@@ -117,7 +117,7 @@ impl Known {
         let requests_per_minute = key.requests_per_minute.unwrap_or(limit);
         // What Postgres says is left of it was left when it was asked, or later; sooner is the safe side.
         let until = key.valid_for.and_then(|length| begun.checked_add(length));
-        Self { identity: Identity { caller, scopes: key.scopes, requests_per_minute, usage }, until }
+        Self { identity: Identity::new(caller, key.scopes, requests_per_minute, usage), until }
     }
 }
 

@@ -26,15 +26,21 @@ use tokio_util::sync::CancellationToken;
 
 /// Decides about requests.
 #[derive(Clone)]
-pub struct Access(Option<Arc<Guard>>);
+pub struct Access(Asked);
+
+/// Who is asked for a key.
+#[derive(Clone)]
+enum Asked {
+    Nobody(Arc<Identity>),
+    Everybody(Arc<Guard>),
+}
 
 struct Guard {
-    configured: Vec<(Sha256, Identity)>,
+    configured: Vec<(Sha256, Arc<Identity>)>,
     table: Keyring,
 }
 
 /// A caller who was let in.
-#[derive(Clone)]
 pub struct Identity {
     /// Who it is.
     pub caller: Caller,
@@ -67,32 +73,33 @@ impl Access {
     pub fn start(store: &Store, settings: &Settings, stop: CancellationToken) -> Self {
         let (auth, limit) = (&settings.auth, settings.limits.requests_per_minute);
         if auth.mode != AuthMode::Keys {
-            return Self(None);
+            return Self(Asked::Nobody(Identity::new(Caller::Anyone, Scopes::all(), 0, Arc::default())));
         }
         let configured = auth.key_hashes.iter().zip(1..).map(|(hash, number)| {
             let digest = Sha256::new(*hash.digest());
             // No name of a key in the table has brackets.
             let caller = Caller::Holder { name: format!("auth.key_hashes[{number}]").into(), digest };
-            (digest, Identity::new(caller, Scopes::all(), limit))
+            (digest, Identity::new(caller, Scopes::all(), limit, Arc::default()))
         });
         let configured = Vec::from_iter(configured);
         let table = Keyring::start(store.clone(), limit, configured.is_empty(), stop);
-        Self(Some(Arc::new(Guard { configured, table })))
+        Self(Asked::Everybody(Arc::new(Guard { configured, table })))
     }
 
     /// Whether callers have to show a key.
     #[must_use]
     pub const fn asks_for_keys(&self) -> bool {
-        self.0.is_some()
+        matches!(self.0, Asked::Everybody(_))
     }
 
     /// Who sends this key. Where no keys are asked for, it is not looked at.
     ///
     /// # Errors
     /// If it is nobody's, or nobody can tell. Answers within some seconds, whatever the database does.
-    pub async fn identify(&self, sent: Option<&str>) -> Result<Identity, Stranger> {
-        let Some(guard) = &self.0 else {
-            return Ok(Identity::new(Caller::Anyone, Scopes::all(), 0));
+    pub async fn identify(&self, sent: Option<&str>) -> Result<Arc<Identity>, Stranger> {
+        let guard = match &self.0 {
+            Asked::Nobody(anyone) => return Ok(anyone.clone()),
+            Asked::Everybody(guard) => guard,
         };
         let sent = sent.ok_or(Stranger::Unknown)?;
         let digest = secret::digest(sent);
@@ -112,7 +119,7 @@ impl Access {
 impl Guard {
     /// Compared in constant time, each of them: the time tells neither how much of a digest was right nor which one was
     /// meant. These keys may have been thought of by people, who can be guessed from a part of a digest.
-    fn configured(&self, sent: &Sha256) -> Option<Identity> {
+    fn configured(&self, sent: &Sha256) -> Option<Arc<Identity>> {
         let same = |digest: &Sha256| bool::from(digest.as_bytes().ct_eq(sent.as_bytes()));
         let found = self.configured.iter().fold(None, |found, (digest, identity)| match same(digest) {
             true => Some(identity),
@@ -123,8 +130,8 @@ impl Guard {
 }
 
 impl Identity {
-    fn new(caller: Caller, scopes: Scopes, requests_per_minute: u32) -> Self {
-        Self { caller, scopes, requests_per_minute, usage: Arc::default() }
+    fn new(caller: Caller, scopes: Scopes, requests_per_minute: u32, usage: Arc<Usage>) -> Arc<Self> {
+        Arc::new(Self { caller, scopes, requests_per_minute, usage })
     }
 
     /// Whether this caller may do what needs `scope`.

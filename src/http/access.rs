@@ -8,6 +8,7 @@ use crate::domain::Scope;
 use poem::http::header::AUTHORIZATION;
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use std::sync::Arc;
 
 const API_KEY: &str = "x-api-key";
 
@@ -44,7 +45,7 @@ pub(super) async fn with_access<E: Endpoint>(
     Ok(response)
 }
 
-async fn identify(access: &Access, headers: &HeaderMap) -> Result<Identity, Refusal> {
+async fn identify(access: &Access, headers: &HeaderMap) -> Result<Arc<Identity>, Refusal> {
     let sent = if access.asks_for_keys() { sent_key(headers)? } else { None };
     access.identify(sent).await.map_err(|stranger| match stranger {
         Stranger::Unknown => Refusal::Unauthorized,

@@ -2,6 +2,7 @@
 //! before the document is written in any form.
 
 use super::envelope::ErrorCode;
+use super::scopes;
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem_openapi::OpenApi;
@@ -38,7 +39,10 @@ impl<T: OpenApi> OpenApi for Documented<T> {
                 // Either key; and none, because the default installation asks nobody.
                 let one = |scheme: &&'static str| HashMap::from([(*scheme, Vec::new())]);
                 operation.security = keys.iter().map(one).chain([HashMap::new()]).collect();
+                let lacking = scopes::lacking(operation.method.as_str(), &path.path);
                 for response in &mut operation.responses.responses {
+                    response.description =
+                        lacking.filter(|_| response.status == Some(403)).unwrap_or(response.description);
                     response.content.iter_mut().for_each(events_as_text);
                     for header in &mut response.headers {
                         header.name = spelled(&header.name);

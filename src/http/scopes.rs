@@ -26,6 +26,15 @@ pub(super) fn needed(method: &str, path: &str) -> Option<Scope> {
     Some(in_table(method, path).unwrap_or(Scope::Admin))
 }
 
+/// How the document says what an operation needs, where it tells of the refusal of those who may not.
+pub(super) fn lacking(method: &str, path: &str) -> Option<&'static str> {
+    in_table(method, path).map(|scope| match scope {
+        Scope::Read => "The API key lacks the scope `read`.",
+        Scope::Write => "The API key lacks the scope `write`.",
+        Scope::Admin => "The API key lacks the scope `admin`.",
+    })
+}
+
 fn in_table(method: &str, path: &str) -> Option<Scope> {
     let row = NEEDS.iter().find(|(verb, template, _)| *verb == method && fits(template, path));
     row.map(|(_, _, scope)| *scope)

@@ -46,6 +46,13 @@ fn every_operation_is_named_described_and_says_who_may_call() {
             security.iter().map(|one| entries(one).map(|(scheme, _)| scheme).next()).collect();
         let expected = keys.iter().map(|key| Some(*key)).chain([None]);
         assert!(accepted.iter().copied().eq(expected), "{name}: {accepted:?}");
+        let scope = operation["responses"]["403"]["description"].as_str().unwrap_or_default();
+        let names_one = ["`read`", "`write`", "`admin`"].iter().any(|scope_of| scope.contains(scope_of));
+        assert_eq!(
+            names_one,
+            path.starts_with("/api/"),
+            "{name}: has it a row in NEEDS (src/http/scopes.rs)?"
+        );
         names.push(name);
     }
     names.sort_unstable();
