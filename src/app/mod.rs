@@ -18,7 +18,7 @@ use crate::captioner::Captioner;
 use crate::domain::{JobKind, reason};
 use crate::embedded::Embedded;
 use crate::files::Files;
-use crate::http::{self, Bounds, Listener, Opening, Probes};
+use crate::http::{self, Bounds, Feed, Listener, Opening, Probes};
 use crate::queue::Queue;
 use crate::relay::Relay;
 use crate::settings::Settings;
@@ -90,8 +90,15 @@ impl App {
             }
             Role::Server | Role::Standalone => {
                 let notices = Notices::start(&store, stop.clone());
-                let state =
-                    http::State::new(store.clone(), files.clone(), notices.clone(), &settings, stop.clone());
+                let feed = Feed::start(&store, notices.clone(), &settings, bounds.connections, stop.clone());
+                let state = http::State::new(
+                    store.clone(),
+                    files.clone(),
+                    notices.clone(),
+                    feed,
+                    &settings,
+                    stop.clone(),
+                );
                 let access = Access::start(&store, &settings, stop.clone());
                 opening.open(http::api(state, probes, access));
                 let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);

@@ -38,3 +38,12 @@ id! {
     /// One job; a retry asked for by a caller is a new job, a retry after a transient failure is not.
     JobId
 }
+id! {
+    /// The place of an event among all events; they are numbered from 1.
+    EventId
+}
+
+impl EventId {
+    /// Before the first event.
+    pub const BEFORE_ALL: Self = Self(0);
+}

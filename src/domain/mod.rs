@@ -16,7 +16,7 @@ pub use backoff::Backoff;
 pub use caller::{Caller, IdempotencyKey, InvalidKeyName, KeyName, Scope, Scopes};
 pub use failure::{Failure, FailureCode, Persistence};
 pub use file_key::{FileKey, InvalidFileKey};
-pub use id::{ImageId, JobId};
+pub use id::{EventId, ImageId, JobId};
 pub use image::{ImageFormat, ImageStatus, OriginalName, Sha256, UnknownName, is_direction_override};
 pub use job::{Attempt, JobKind, JobState, Verdict};
 pub use metadata::{Metadata, Orientation};

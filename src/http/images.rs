@@ -232,7 +232,7 @@ async fn change_of(notices: &mut Subscription, id: ImageId) {
         match notices.next().await {
             Notice::ImageChanged(changed) if changed == id => return,
             Notice::Resumed => return,
-            Notice::ImageChanged(_) | Notice::JobDue(_) => {}
+            Notice::ImageChanged(_) | Notice::JobDue(_) | Notice::EventsNumbered => {}
         }
     }
 }

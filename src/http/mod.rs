@@ -8,6 +8,7 @@ mod disposition;
 mod document;
 mod documented;
 mod envelope;
+mod events;
 mod examples;
 mod health;
 mod images;
@@ -26,6 +27,7 @@ mod throttle;
 mod upload;
 
 pub use document::{json, yaml};
+pub use events::Feed;
 pub use health::Probes;
 pub use opening::Opening;
 pub use serve::{api, health_only};
@@ -39,6 +41,8 @@ use poem_openapi::Tags;
 enum Tag {
     /// Upload images, follow their progress, fetch what was made of them.
     Images,
+    /// What happens, as it happens.
+    Events,
     /// What the whole is doing.
     Statistics,
     /// Signs of life, for those who operate it.

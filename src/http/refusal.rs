@@ -45,6 +45,8 @@ pub(super) enum Refusal {
     NothingFailed(crate::domain::ImageStatus),
     #[error("Too many uploads at this moment")]
     TooManyUploads,
+    #[error("Too many clients follow events at this moment")]
+    TooManyEventClients,
     #[error("The server is starting; try again")]
     Starting,
     #[error("A dependency did not answer in time")]
@@ -98,7 +100,9 @@ impl Refusal {
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
             Self::TooManyUploads => (429, ErrorCode::Overloaded),
             Self::RateLimited(_) => (429, ErrorCode::RateLimited),
-            Self::Starting | Self::TimedOut | Self::KeysAway => (503, ErrorCode::Overloaded),
+            Self::TooManyEventClients | Self::Starting | Self::TimedOut | Self::KeysAway => {
+                (503, ErrorCode::Overloaded)
+            }
             Self::Intake(error) => match error {
                 IntakeError::UnsupportedType => (415, ErrorCode::UnsupportedType),
                 IntakeError::Undecodable(_) => (422, ErrorCode::Undecodable),

@@ -4,7 +4,7 @@ use super::allowed::fits;
 use crate::domain::Scope;
 
 /// Every operation below `/api`; a test holds it against the document. HEAD is GET.
-const NEEDS: [(&str, &str, Scope); 8] = [
+const NEEDS: [(&str, &str, Scope); 10] = [
     ("POST", "/api/images", Scope::Write),
     ("GET", "/api/images", Scope::Read),
     ("GET", "/api/images/{id}", Scope::Read),
@@ -12,6 +12,8 @@ const NEEDS: [(&str, &str, Scope); 8] = [
     ("POST", "/api/images/{id}/retry", Scope::Write),
     ("GET", "/api/images/{id}/thumbnails/{size}", Scope::Read),
     ("GET", "/api/images/{id}/original", Scope::Read),
+    ("GET", "/api/images/{id}/events", Scope::Read),
+    ("GET", "/api/events", Scope::Read),
     ("GET", "/api/stats", Scope::Read),
 ];
 

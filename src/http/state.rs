@@ -1,5 +1,6 @@
 //! What the handlers share.
 
+use super::events::Feed;
 use super::refusal::Refusal;
 use crate::files::Files;
 use crate::intake::{Intake, Limits};
@@ -18,6 +19,7 @@ pub struct State {
     pub(super) files: Files,
     pub(super) intake: Intake,
     pub(super) notices: Notices,
+    pub(super) feed: Feed,
     pub(super) max_upload_bytes: u64,
     pub(super) upload_total: Duration,
     pub(super) upload_idle: Duration,
@@ -34,6 +36,7 @@ impl State {
         store: Store,
         files: Files,
         notices: Notices,
+        feed: Feed,
         settings: &Settings,
         stop: CancellationToken,
     ) -> Self {
@@ -49,6 +52,7 @@ impl State {
             store,
             files,
             notices,
+            feed,
             max_upload_bytes: limits.max_upload_bytes,
             upload_total: http.upload_total,
             upload_idle: http.upload_idle,

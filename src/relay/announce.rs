@@ -107,7 +107,7 @@ async fn wait_for_work(kind: JobKind, notices: &mut Subscription, at_most: Durat
     let is_work = |notice| match notice {
         Notice::JobDue(due) => due.is_none_or(|due| due == kind),
         Notice::Resumed => true,
-        Notice::ImageChanged(_) => false,
+        Notice::ImageChanged(_) | Notice::EventsNumbered => false,
     };
     let noticed = async { while !is_work(notices.next().await) {} };
     // Running out of time is the ordinary case of the safety net.

@@ -1,8 +1,10 @@
-//! Due jobs reach the broker; what was lost on the way is found again; files that belong to nobody are removed.
+//! Due jobs reach the broker; what was lost on the way is found again; events come into order; files that belong to nobody
+//! are removed.
 //!
 //! Any number of relays may run beside each other: rows are taken with `skip locked`.
 
 mod announce;
+mod number;
 mod reaper;
 mod recovery;
 mod sweep;
@@ -30,6 +32,7 @@ pub struct Relay {
     max_attempts: u32,
     lease: Duration,
     history: Option<Duration>,
+    events: Option<Duration>,
 }
 
 impl Relay {
@@ -48,6 +51,7 @@ impl Relay {
             max_attempts: settings.worker.max_attempts,
             lease: settings.worker.lease,
             history: settings.retention.history(),
+            events: settings.retention.events(),
         }
     }
 
@@ -59,6 +63,7 @@ impl Relay {
                 self.rescue_for_ever(),
                 self.find_lost_for_ever(),
                 self.keep_house_for_ever(),
+                self.number_events_for_ever(),
                 self.sweep_for_ever()
             )
         };

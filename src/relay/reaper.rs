@@ -29,12 +29,15 @@ impl Relay {
         Ok(())
     }
 
-    /// Kept counts, old keys, old history: each until nothing is left to do, in small parts.
+    /// Kept counts, old keys, old history, old events: each until nothing is left to do, in small parts.
     pub(super) async fn keep_house(&self) -> Result<(), StoreError> {
         while self.store.fold_tallies().await? {}
         while self.store.forget_idempotency_keys().await? {}
         if let Some(age) = self.history {
             while self.store.forget_superseded_jobs(age).await? {}
+        }
+        if let Some(age) = self.events {
+            while self.store.forget_events(age).await? {}
         }
         Ok(())
     }

@@ -24,6 +24,10 @@ impl Health {
         }
     }
 
+    pub(super) const fn is_failing(self) -> bool {
+        matches!(self, Self::Failing)
+    }
+
     /// Whether leases that ran out did so for good reason.
     ///
     /// While Postgres is away no worker can renew. Right after it every lease looks expired, and jobs would be taken from

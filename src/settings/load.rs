@@ -128,6 +128,7 @@ impl Settings {
         positive(limits.max_pixels == 0, "limits.max_pixels")?;
         positive(limits.max_uploads_in_hand == 0, "limits.max_uploads_in_hand")?;
         positive(limits.max_connections == 0, "limits.max_connections")?;
+        positive(limits.max_event_clients == 0, "limits.max_event_clients")?;
         refuse_if(limits.max_connections > 1_000_000, "limits.max_connections", "must be at most 1000000")?;
         refuse_if(
             limits.requests_per_minute > 100_000,
@@ -141,6 +142,12 @@ impl Settings {
         refuse_if(worker.max_attempts > 100, "worker.max_attempts", "must be at most 100")?;
         let (days, century) = (self.retention.history_days, 36_500);
         refuse_if(days > century, "retention.history_days", "must be at most 36500; 0 means for ever")?;
+        let hours = self.retention.events_hours;
+        refuse_if(
+            hours > century * 24,
+            "retention.events_hours",
+            "must be at most 876000; 0 means for ever",
+        )?;
         let connections = self.database.max_connections;
         refuse_if(
             connections < 2,
@@ -302,6 +309,8 @@ mod tests {
             (&[("DARKROOM_LIMITS__REQUESTS_PER_MINUTE", "200000")], "limits.requests_per_minute"),
             (&[("DARKROOM_HTTP__HEADER_SECONDS", "0")], "http.header_seconds"),
             (&[("DARKROOM_RETENTION__HISTORY_DAYS", "40000")], "retention.history_days"),
+            (&[("DARKROOM_RETENTION__EVENTS_HOURS", "900000")], "retention.events_hours"),
+            (&[("DARKROOM_LIMITS__MAX_EVENT_CLIENTS", "0")], "limits.max_event_clients"),
         ];
         for (variables, key) in cases {
             let message = refusal(variables);

@@ -92,6 +92,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Requests of one key in a minute; 0 for no limit.
     pub requests_per_minute: u32,
+    /// Clients that follow events at the same time.
+    pub max_event_clients: usize,
 }
 
 /// `database.*`
@@ -215,6 +217,7 @@ pub struct Relay {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Retention {
     pub(super) history_days: u32,
+    pub(super) events_hours: u32,
 }
 
 impl Retention {
@@ -222,6 +225,12 @@ impl Retention {
     #[must_use]
     pub fn history(&self) -> Option<Duration> {
         (self.history_days > 0).then(|| Duration::from_secs(u64::from(self.history_days) * 86_400))
+    }
+
+    /// Age at which events are forgotten; `None` for never.
+    #[must_use]
+    pub fn events(&self) -> Option<Duration> {
+        (self.events_hours > 0).then(|| Duration::from_secs(u64::from(self.events_hours) * 3600))
     }
 }
 

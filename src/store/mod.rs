@@ -5,6 +5,7 @@
 
 mod announcements;
 mod error;
+mod events;
 mod finish;
 mod images;
 mod installation;
@@ -22,6 +23,7 @@ mod uploads;
 
 pub use announcements::{AnnouncementLease, DueJob};
 pub use error::StoreError;
+pub use events::{Change, Event, EventPage};
 pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
 pub use images::{Deleted, StoredFile};
 pub use jobs::{Claim, Lease, Work};

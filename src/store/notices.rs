@@ -15,6 +15,8 @@ pub enum Notice {
     JobDue(Option<JobKind>),
     /// This image changed.
     ImageChanged(ImageId),
+    /// Events were numbered.
+    EventsNumbered,
     /// Notices may have been missed: look again.
     Resumed,
 }
@@ -71,7 +73,8 @@ impl Notices {
         let (client, mut connection) = store.connection.connect(NoTls).await.map_err(unavailable)?;
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
         // The statement is answered only while the connection is being polled, which is the loop below.
-        let listen = client.batch_execute("listen darkroom_jobs; listen darkroom_images");
+        let listen =
+            client.batch_execute("listen darkroom_jobs; listen darkroom_images; listen darkroom_events");
         tokio::pin!(listen);
         let mut listening = false;
         loop {
@@ -87,6 +90,7 @@ impl Notices {
                 message = messages.next() => match message {
                     Some(Ok(AsyncMessage::Notification(note))) => match (note.channel(), note.payload().parse()) {
                         ("darkroom_images", Ok(image)) => self.tell(Notice::ImageChanged(ImageId::new(image))),
+                        ("darkroom_events", _) => self.tell(Notice::EventsNumbered),
                         _ => self.tell(Notice::JobDue(note.payload().parse().ok())),
                     },
                     Some(Ok(_)) => {}

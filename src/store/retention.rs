@@ -1,7 +1,7 @@
 //! What is forgotten, and when. In small parts, so that no backlog of it is too long for one statement.
 
 use super::error::Doing;
-use super::{Store, StoreError, execute};
+use super::{Store, StoreError, answered, execute, query};
 use std::time::Duration;
 
 /// Rows removed by one statement.
@@ -35,5 +35,28 @@ impl Store {
                 select id from jobs where superseded and finished_at < now() - $2 * interval '1 second'
                 order by finished_at limit $1 for update skip locked)";
         Ok(execute(&client, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)? == PART.unsigned_abs())
+    }
+
+    /// Forgets up to a thousand events that were numbered more than `age` ago. The answer is whether there may be more.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn forget_events(&self, age: Duration) -> Result<bool, StoreError> {
+        let doing = "forgetting events";
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.transaction()).await.doing(doing)?;
+        // From the oldest on, so that what is kept has no gap.
+        let sql = "
+            delete from events where id in (
+                select id from (select id, numbered_at from events order by id limit $1) as oldest
+                where numbered_at < now() - $2 * interval '1 second')
+            returning id";
+        let gone = query(&transaction, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)?;
+        if let Some(newest) = gone.iter().map(|row| row.get::<_, i64>("id")).max() {
+            let sql = "update event_log set forgotten = greatest(forgotten, $1)";
+            execute(&transaction, sql, &[&newest]).await.doing(doing)?;
+        }
+        answered(transaction.commit()).await.doing(doing)?;
+        Ok(i64::try_from(gone.len()) == Ok(PART))
     }
 }

@@ -18,6 +18,8 @@ mod compatibility;
 mod connections;
 mod dead_letters;
 mod document;
+mod event_streams;
+mod events;
 mod faults;
 mod flow;
 mod full_tables;

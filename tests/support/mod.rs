@@ -9,6 +9,7 @@ pub mod client;
 pub mod database;
 pub mod fake_captioner;
 pub mod ground;
+pub mod listener;
 pub mod pictures;
 pub mod process;
 pub mod proxy;
