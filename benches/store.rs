@@ -153,8 +153,10 @@ impl Bench {
     }
 
     async fn reaped(&self) {
-        self.store.requeue_expired(5).await.expect("an answer");
-        self.store.expired_for_good(5).await.expect("an answer");
+        for kind in JobKind::ALL {
+            self.store.requeue_expired(*kind, 5).await.expect("an answer");
+            self.store.expired_for_good(*kind, 5).await.expect("an answer");
+        }
         for kind in JobKind::ALL {
             self.store.reannounce(*kind, false, LEASE).await.expect("an answer");
         }
@@ -243,6 +245,7 @@ async fn upload(store: Store, times: u64) {
             size_bytes: 3_000_000,
             key: FileKey::original(rand::random(), ImageFormat::Jpeg),
             idempotency_key: None,
+            callback_url: None,
         };
         let _ = store.record_upload(&image).await.expect("an answer");
     }
@@ -269,7 +272,7 @@ async fn finish(store: &Store, job: JobId) {
     };
     let run = |stage| StageRun { stage, run: Duration::from_millis(20), failure: None };
     let made = MadeImage { metadata, thumbnails, wants_caption: false };
-    let runs = [run(Stage::Metadata), run(Stage::Thumbnails)];
-    let ended = store.end_job(lease, &Ending::Image(Box::new(made)), &runs).await.expect("an answer");
+    let history = vec![run(Stage::Metadata), run(Stage::Thumbnails)].into();
+    let ended = store.end_job(lease, &Ending::Image(Box::new(made)), &history).await.expect("an answer");
     assert!(matches!(ended, Finish::Recorded { .. }), "the lease was lost");
 }

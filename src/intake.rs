@@ -1,6 +1,6 @@
 //! An upload becomes durable: first the file, then the row, then the answer.
 
-use crate::domain::{FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::domain::{CallbackUrl, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
 use crate::files::{FileError, Files, TempFile};
 use crate::probe::{self, ProbeError};
 use crate::store::{NewImage, Recorded, Store, StoreError};
@@ -92,8 +92,9 @@ pub enum Receipt {
     Repeated(ImageId),
 }
 
-/// The bytes of an upload as they lie on the volume, not kept yet.
-struct Received {
+/// The bytes of an upload as they lie on the volume, complete and looked at, but not kept yet: dropped, they are gone.
+#[must_use]
+pub struct Received {
     file: TempFile,
     sha256: Sha256,
     size_bytes: u64,
@@ -107,20 +108,31 @@ impl Intake {
         Self { store, files, limits }
     }
 
-    /// Receives a file and records it.
+    /// Receives a file.
     ///
     /// # Errors
     /// See [`IntakeError`]. On each of them, and if this future is dropped, no temporary file is left.
-    pub async fn receive(
+    pub async fn receive(&self, content: impl AsyncRead + Unpin) -> Result<Received, IntakeError> {
+        let mut received = self.spool(content).await?;
+        self.check_header(&mut received.file).await?;
+        Ok(received)
+    }
+
+    /// Keeps what was received, and records it.
+    ///
+    /// # Errors
+    /// See [`IntakeError`]. On each of them no temporary file is left.
+    pub async fn keep(
         &self,
+        received: Received,
         original_name: OriginalName,
         idempotency_key: Option<IdempotencyKey>,
-        content: impl AsyncRead + Unpin,
+        callback_url: Option<CallbackUrl>,
     ) -> Result<Receipt, IntakeError> {
-        let Received { mut file, sha256, size_bytes, format } = self.spool(content).await?;
-        self.check_header(&mut file).await?;
+        let Received { file, sha256, size_bytes, format } = received;
         let key = FileKey::original(rand::random(), format);
-        let image = NewImage { original_name, format, sha256, size_bytes, key, idempotency_key };
+        let image =
+            NewImage { original_name, format, sha256, size_bytes, key, idempotency_key, callback_url };
         // All bytes are here, so a client that hangs up now has uploaded all the same. On its own, this cannot be broken
         // off between the file and the row.
         let this = self.clone();

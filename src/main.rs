@@ -44,7 +44,7 @@ struct Arguments {
     #[arg(long, conflicts_with = "task")]
     worker: bool,
     /// Which kinds of jobs a worker consumes.
-    #[arg(long, requires = "worker", value_delimiter = ',', default_values = ["image", "caption"], value_name = "KINDS")]
+    #[arg(long, requires = "worker", value_delimiter = ',', default_values = ["image", "caption", "webhook"], value_name = "KINDS")]
     queues: Vec<JobKind>,
     /// Be everything in one process. Without database.url it runs a private PostgreSQL from the installed binaries, and
     /// without amqp.url an in-process queue.
@@ -70,6 +70,9 @@ struct Arguments {
     /// With --retry-failed: instead, the captions that failed, of images that did not.
     #[arg(long, requires = "retry_failed")]
     captions: bool,
+    /// With --retry-failed: instead, the webhooks that failed, the newest one of each image.
+    #[arg(long, requires = "retry_failed", conflicts_with = "captions")]
+    webhooks: bool,
     /// With --retry-failed: only failures with this code, such as storage_full; may be given several times.
     #[arg(long = "code", requires = "retry_failed", value_name = "CODE")]
     codes: Vec<FailureCode>,
@@ -259,7 +262,11 @@ async fn retry_failed(
     stop: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let choice = RetryChoice {
-        captions: arguments.captions,
+        kind: match (arguments.captions, arguments.webhooks) {
+            (true, _) => JobKind::Caption,
+            (_, true) => JobKind::Webhook,
+            _ => JobKind::Image,
+        },
         codes: arguments.codes.clone(),
         limit: arguments.limit,
         dry_run: arguments.dry_run,

@@ -23,6 +23,7 @@ use crate::queue::Queue;
 use crate::relay::Relay;
 use crate::settings::Settings;
 use crate::store::{Notices, Store};
+use crate::webhooks::Webhooks;
 use crate::worker::{Stopped, Worker};
 use anyhow::Context;
 use connect::{DATABASE, Parts, Progress, VOLUME};
@@ -64,6 +65,7 @@ impl App {
         let ground = connect::ground(&role, &settings)?;
         let queue = ground.queue.clone();
         let captioner = Captioner::from_settings(&settings.captioner)?;
+        let webhooks = Webhooks::from_settings(&settings.webhooks)?;
         let bounds = Bounds::new(&settings, descriptors::connections(settings.limits.max_connections));
         let grace =
             LAST_ANSWERS + if role == Role::Server { settings.http.grace } else { settings.worker.grace };
@@ -111,7 +113,7 @@ impl App {
             }
         };
         if !kinds.is_empty() {
-            let worker = Worker::new(store, files, queue.clone(), captioner, &settings);
+            let worker = Worker::new(store, files, queue.clone(), captioner, webhooks, &settings);
             let stopping = stop.clone();
             parts.spawn(async move { worker.run(&kinds, stopping).await.context("a consumer panicked") });
         }

@@ -20,10 +20,10 @@ const BATCH: u64 = 100;
 const TRIES: u32 = 6;
 
 /// What is to be retried.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RetryChoice {
-    /// Captions that failed, of images that did not.
-    pub captions: bool,
+    /// Of which kind: images, captions of images that did not fail, or the newest webhook of each image.
+    pub kind: JobKind,
     /// Only failures with one of these codes; none for all.
     pub codes: Vec<FailureCode>,
     /// At most this many.
@@ -71,7 +71,7 @@ impl RetryReport {
     }
 
     async fn fill(&mut self, store: &Store, stop: &CancellationToken) -> anyhow::Result<()> {
-        let kind = if self.choice.captions { JobKind::Caption } else { JobKind::Image };
+        let kind = self.choice.kind;
         let mut walk = tried(|| store.failed(kind)).await?;
         while self.left() > 0 {
             let ahead = walk.clone();
@@ -128,7 +128,11 @@ where
 
 impl fmt::Display for RetryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.choice.captions { "captions" } else { "images" };
+        let what = match self.choice.kind {
+            JobKind::Image => "images",
+            JobKind::Caption => "captions",
+            JobKind::Webhook => "webhooks",
+        };
         let done = if self.choice.dry_run { "would be queued again" } else { "queued again" };
         writeln!(f, "{} failed {what} {done}", self.total())?;
         for (code, count) in &self.by_code {

@@ -2,6 +2,7 @@
 
 use super::{pause, refusal};
 use crate::domain::{Failure, FailureCode};
+use crate::outgoing::{read_bounded, retry_after};
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +10,7 @@ use serde_json::Value;
 use std::time::Duration;
 use time::OffsetDateTime;
 
-/// The most bytes of a body that are read. A caption takes a few hundred; a Content-Length is a claim, so it is not asked.
+/// The most bytes of a body that are read. A caption takes a few hundred.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The most characters that are quoted of what the other side said.
@@ -44,11 +45,11 @@ impl Answer {
     pub(super) async fn read(mut response: Response, key: Option<&SecretString>) -> Result<Self, Failure> {
         let status = response.status();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let asked = header(RETRY_AFTER).and_then(|text| pause::from_header(text, OffsetDateTime::now_utc()));
+        let asked = header(RETRY_AFTER).and_then(|text| retry_after(text, OffsetDateTime::now_utc()));
         let location = header(LOCATION).map(|text| without_key(text, key));
         let html = header(CONTENT_TYPE).is_some_and(|text| text.starts_with("text/html"));
         let mut bytes = Vec::new();
-        let complete = match read_bounded(&mut response, &mut bytes).await {
+        let complete = match read_bounded(&mut response, BODY_LIMIT, &mut bytes).await {
             Ok(complete) => complete,
             Err(error) if status.is_success() => return Err(refusal::from_transport(error)),
             Err(_) => false,
@@ -95,18 +96,6 @@ impl Answer {
             false => line.chars().take(QUOTE_CHARS).collect(),
         }
     }
-}
-
-/// Reads into `bytes` until the end (`true`) or the limit (`false`); what was read before an error stays in `bytes`.
-async fn read_bounded(response: &mut Response, bytes: &mut Vec<u8>) -> Result<bool, reqwest::Error> {
-    while let Some(chunk) = response.chunk().await? {
-        let room = BODY_LIMIT.saturating_sub(bytes.len());
-        bytes.extend(chunk.iter().take(room));
-        if chunk.len() > room {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Some servers repeat the key that they refuse.

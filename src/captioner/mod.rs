@@ -1,4 +1,4 @@
-//! Captions: one HTTP call to a model that looks at the picture. The only outbound HTTP of the program.
+//! Captions: one HTTP call to a model that looks at the picture.
 //!
 //! Two forms of call are spoken, `openai_chat` and `hf_image_to_text`. Each call is bounded in time and in bytes, is
 //! sent once, and ends in a caption or in a [`Failure`] that says whether another attempt can help.
@@ -13,15 +13,13 @@ mod refusal;
 mod tests;
 
 use crate::domain::Failure;
+use crate::outgoing;
 use crate::settings::{Captioner as Settings, CaptionerProvider};
 use answer::Answer;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::{Duration, Instant};
-
-/// The longest that connecting (name, TCP and TLS together) may take, within the time of the whole call.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// A caption, and who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,12 +164,8 @@ fn base_url(text: &str) -> Result<Url, CaptionerError> {
     Err(CaptionerError::Url(complaint.to_owned()))
 }
 
-/// The client: no redirects (they would carry the picture elsewhere), no proxy that happens to stand in the environment,
-/// no retries of its own (attempts are counted by the job).
+/// The client, with the key in its head.
 fn client(endpoint: &Url, key: Option<&SecretString>, call: Duration) -> Result<Client, CaptionerError> {
-    // reqwest takes the process-wide provider and panics if there is none. Another room may have installed the same one
-    // before: then this does nothing, which is just as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     if let Some(key) = key {
         let bearer = format!("Bearer {}", key.expose_secret());
@@ -179,15 +173,7 @@ fn client(endpoint: &Url, key: Option<&SecretString>, call: Duration) -> Result<
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    let mut builder = Client::builder()
-        .user_agent(concat!("darkroom/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
-        .connect_timeout(CONNECT.min(call))
-        .timeout(call);
+    let mut builder = outgoing::client(call).default_headers(headers);
     if endpoint.scheme() == "http" {
         // TLS cannot happen, so a system without CA certificates is no reason to fail.
         builder = builder.tls_certs_only([]);

@@ -1,26 +1,7 @@
-//! How long the captioner asks to be left alone.
+//! How long a captioner asks to be left alone that says so in its body.
 
 use serde_json::Value;
 use std::time::Duration;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
-
-/// An IMF-fixdate, the only form of date that senders may still write (RFC 9110 §5.6.7).
-const IMF_FIXDATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-
-/// A Retry-After header: seconds, or a date (RFC 9110 §10.2.3). A date in the past means no wait; a value in neither
-/// form means nothing.
-pub(super) fn from_header(text: &str, now: OffsetDateTime) -> Option<Duration> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // Digits that overflow are still a long time.
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let date = PrimitiveDateTime::parse(text, IMF_FIXDATE).ok()?.assume_utc();
-    Some((date - now).try_into().unwrap_or(Duration::ZERO))
-}
 
 /// The `estimated_time` (in seconds) that HuggingFace puts beside the error while it loads a model.
 pub(super) fn from_body(json: &Value) -> Option<Duration> {
@@ -32,21 +13,6 @@ pub(super) fn from_body(json: &Value) -> Option<Duration> {
 mod tests {
     use super::*;
     use serde_json::json;
-    use time::macros::datetime;
-
-    #[test]
-    fn a_header_holds_seconds_or_a_date() {
-        let now = datetime!(1994-11-06 08:49:07 UTC);
-        let of = |text| from_header(text, now);
-        assert_eq!(of("120"), Some(Duration::from_secs(120)));
-        assert_eq!(of(" 0 "), Some(Duration::ZERO));
-        assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(30)));
-        assert_eq!(of("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "a date in the past");
-        assert_eq!(of("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        for nonsense in ["", "-1", "soon", "1.5", "Sun, 99 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(of(nonsense), None, "{nonsense:?}");
-        }
-    }
 
     #[test]
     fn a_body_holds_an_estimate() {

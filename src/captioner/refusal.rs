@@ -5,8 +5,8 @@ use crate::domain::Failure;
 use crate::domain::FailureCode::{
     CaptionerMisconfigured, CaptionerRateLimited, CaptionerRefused, CaptionerUnavailable,
 };
+use crate::outgoing::root_cause;
 use reqwest::StatusCode;
-use std::error::Error;
 use std::time::Duration;
 
 /// The longest pause that the other side can ask for.
@@ -87,13 +87,4 @@ pub(super) fn from_transport(error: reqwest::Error) -> Failure {
     } else {
         Failure::transient(CaptionerUnavailable, format!("the connection to the captioner broke: {cause}"))
     }
-}
-
-/// The innermost error: the outer ones only repeat that sending failed.
-fn root_cause(error: &dyn Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }

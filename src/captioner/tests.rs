@@ -85,7 +85,7 @@ async fn a_chat_is_asked_with_the_picture_itself() {
     assert_eq!(request.line, "POST /base/chat/completions HTTP/1.1");
     assert_eq!(request.headers["authorization"], format!("Bearer {KEY}"));
     assert_eq!(request.headers["content-type"], "application/json");
-    assert_eq!(request.headers["user-agent"], concat!("darkroom/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(request.headers["user-agent"], concat!("Darkroom/", env!("CARGO_PKG_VERSION")));
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     let url = "data:image/jpeg;base64,/9ggbm90IHJlYWxseSBhIEpQRUcgAA==";
     let content =

@@ -35,6 +35,15 @@ impl Backoff {
     }
 }
 
+/// How often, and how soon, a job is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first one included.
+    pub max_attempts: u32,
+    /// The wait between two of them.
+    pub backoff: Backoff,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

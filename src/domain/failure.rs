@@ -41,6 +41,18 @@ pub enum FailureCode {
     CaptionerRefused,
     /// The captioner's answer holds no caption.
     CaptionerBadAnswer,
+    /// The receiver of a webhook could not be reached, or the connection broke.
+    WebhookUnreachable,
+    /// The receiver of a webhook did not answer in time.
+    WebhookTimedOut,
+    /// The receiver of a webhook answered with another status than 2xx.
+    WebhookRefused,
+    /// The receiver of a webhook answered 410: it wants no more of these.
+    WebhookGone,
+    /// The address of the receiver is not one of the internet's, and others are not allowed.
+    WebhookAddressRefused,
+    /// This worker has no secret to sign webhooks with.
+    WebhookUnsigned,
 }
 named!(FailureCode, "failure code", {
     Truncated => "truncated",
@@ -60,6 +72,12 @@ named!(FailureCode, "failure code", {
     CaptionerMisconfigured => "captioner_misconfigured",
     CaptionerRefused => "captioner_refused",
     CaptionerBadAnswer => "captioner_bad_answer",
+    WebhookUnreachable => "webhook_unreachable",
+    WebhookTimedOut => "webhook_timed_out",
+    WebhookRefused => "webhook_refused",
+    WebhookGone => "webhook_gone",
+    WebhookAddressRefused => "webhook_address_refused",
+    WebhookUnsigned => "webhook_unsigned",
 });
 
 /// Whether trying again can help. Chosen where the failure arises.

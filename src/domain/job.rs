@@ -1,19 +1,35 @@
 //! Jobs: `queued → running → succeeded | failed`, and back to `queued` by a retry or an expired lease.
 
 use super::image::named;
-use super::{Backoff, Failure, Persistence};
+use super::{Failure, ImageId, JobId, Persistence, RetryPolicy};
 use std::fmt;
 use std::time::Duration;
 
-/// What a job does. Each kind has its own queue, so that a slow captioner never delays a thumbnail.
+/// What a job does. Each kind has its own queue, so that neither a slow captioner nor a receiver that hangs delays a thumbnail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobKind {
     /// Metadata and thumbnails: bound by the processor and by memory.
     Image,
     /// One call to a captioner: slow, rate-limited, and it costs money.
     Caption,
+    /// One call that tells somebody's server how an image ended. It changes nothing of the image.
+    Webhook,
 }
-named!(JobKind, "job kind", { Image => "image", Caption => "caption" });
+named!(JobKind, "job kind", { Image => "image", Caption => "caption", Webhook => "webhook" });
+
+impl JobKind {
+    /// How a job of this kind that has failed for good is asked for again, as the log tells it.
+    #[must_use]
+    pub fn remedy(self, image: ImageId, job: JobId) -> String {
+        match self {
+            Self::Image => format!("POST /api/images/{image}/retry or --retry-failed"),
+            Self::Caption => format!("POST /api/images/{image}/retry or --retry-failed --captions"),
+            Self::Webhook => {
+                format!("POST /api/images/{image}/deliveries/{job}/replay or --retry-failed --webhooks")
+            }
+        }
+    }
+}
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,10 +88,10 @@ impl Verdict {
     /// A transient failure is retried while attempts are left: after the backoff, and not before the time that the other
     /// side named. `chance` is uniform in `0.0..1.0`.
     #[must_use]
-    pub fn of(failure: &Failure, attempt: Attempt, max_attempts: u32, backoff: Backoff, chance: f64) -> Self {
+    pub fn of(failure: &Failure, attempt: Attempt, policy: RetryPolicy, chance: f64) -> Self {
         match failure.persistence() {
-            Persistence::Transient { retry_after } if !attempt.is_last(max_attempts) => {
-                let wait = backoff.delay(attempt.get().unsigned_abs(), chance);
+            Persistence::Transient { retry_after } if !attempt.is_last(policy.max_attempts) => {
+                let wait = policy.backoff.delay(attempt.get().unsigned_abs(), chance);
                 Self::RetryAfter(retry_after.map_or(wait, |named| named.max(wait)))
             }
             _ => Self::GiveUp,
@@ -86,13 +102,13 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::FailureCode;
+    use crate::domain::{Backoff, FailureCode};
 
     #[test]
     fn only_what_may_pass_is_retried_and_only_while_attempts_are_left() {
         let backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(60));
-        let verdict =
-            |failure: &Failure, attempt| Verdict::of(failure, Attempt::new(attempt), 3, backoff, 1.0);
+        let policy = RetryPolicy { max_attempts: 3, backoff };
+        let verdict = |failure: &Failure, attempt| Verdict::of(failure, Attempt::new(attempt), policy, 1.0);
         let permanent = Failure::permanent(FailureCode::Corrupt, "no end of block");
         let transient = Failure::transient(FailureCode::StorageFull, "no room");
         let paused =

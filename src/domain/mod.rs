@@ -1,6 +1,7 @@
 //! What things are, and which changes are legal. Knows nothing of tokio, SQL, AMQP, HTTP or pixels.
 
 mod backoff;
+mod callback_url;
 mod caller;
 mod failure;
 mod file_key;
@@ -11,8 +12,10 @@ mod metadata;
 mod outage;
 mod stage;
 mod thumbnail;
+mod webhook;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, RetryPolicy};
+pub use callback_url::{CallbackUrl, InvalidCallbackUrl};
 pub use caller::{Caller, IdempotencyKey, InvalidKeyName, KeyName, Scope, Scopes};
 pub use failure::{Failure, FailureCode, Persistence};
 pub use file_key::{FileKey, InvalidFileKey};
@@ -23,3 +26,4 @@ pub use metadata::{Metadata, Orientation};
 pub use outage::{Outage, reason};
 pub use stage::{Stage, StageRun, StageStatus};
 pub use thumbnail::{ThumbnailFormat, ThumbnailSize};
+pub use webhook::{Excerpt, WebhookCall, WebhookEvent};

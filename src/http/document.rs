@@ -1,5 +1,6 @@
 //! The document that describes the API. `openapi/openapi.yaml` holds it; a test compares the two.
 
+use super::deliveries::DeliveriesApi;
 use super::documented::Documented;
 use super::events::EventsApi;
 use super::health::HealthApi;
@@ -8,7 +9,8 @@ use super::pictures::PicturesApi;
 use super::stats::StatsApi;
 use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject};
 
-pub(super) type Apis = Documented<(ImagesApi, PicturesApi, EventsApi, StatsApi, HealthApi, RootApi)>;
+pub(super) type Apis =
+    Documented<(ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, RootApi)>;
 
 /// Who comes to the front door is shown the description.
 pub(super) struct RootApi;
@@ -29,7 +31,7 @@ impl RootApi {
 }
 
 pub(super) fn service() -> OpenApiService<Apis, ()> {
-    let apis = Documented((ImagesApi, PicturesApi, EventsApi, StatsApi, HealthApi, RootApi));
+    let apis = Documented((ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, RootApi));
     // `identifier` would say it better, and is a field of OpenAPI 3.1.
     let license = LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/");
     OpenApiService::new(apis, "Darkroom", env!("CARGO_PKG_VERSION"))

@@ -1,5 +1,6 @@
 //! The one form of every answer with a body of JSON.
 
+use super::deliveries::{Delivery, DeliveryList};
 use super::health::Health;
 use super::schema::{Image, ImageList, Upload};
 use super::stats::Stats;
@@ -96,6 +97,14 @@ envelope! {
 envelope! {
     /// The answer with a part of the list of images.
     ImageListAnswer(ImageList)
+}
+envelope! {
+    /// The answer with the deliveries of an image.
+    DeliveryListAnswer(DeliveryList)
+}
+envelope! {
+    /// The answer to a replay.
+    DeliveryAnswer(Delivery)
 }
 envelope! {
     /// The answer with the statistics.

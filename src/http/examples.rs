@@ -65,6 +65,7 @@ impl Example for Image {
             caption: Some("A beautiful landscape with mountains and trees".to_owned()),
             error: None,
             error_code: None,
+            callback_url: Some("https://example.com/hooks/darkroom".to_owned()),
             stages: vec![stage("metadata", 1.9), stage("thumbnails", 63.0), stage("caption", 2310.4)],
         }
     }

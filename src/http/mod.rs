@@ -4,6 +4,7 @@ mod access;
 mod allowed;
 mod bounded;
 mod catch;
+mod deliveries;
 mod disposition;
 mod document;
 mod documented;
@@ -43,6 +44,8 @@ enum Tag {
     Images,
     /// What happens, as it happens.
     Events,
+    /// What was told to those who asked to be told.
+    Webhooks,
     /// What the whole is doing.
     Statistics,
     /// Signs of life, for those who operate it.

@@ -7,6 +7,7 @@ use crate::domain::{Scope, reason};
 use crate::files::FileError;
 use crate::intake::IntakeError;
 use crate::store::StoreError;
+use crate::webhooks::RefusedCallback;
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 use std::time::Instant;
@@ -43,6 +44,12 @@ pub(super) enum Refusal {
     TooLarge(u64),
     #[error("Nothing has failed: the image is {0}")]
     NothingFailed(crate::domain::ImageStatus),
+    #[error("The event is being delivered at this moment")]
+    StillTried,
+    #[error("The image has no such delivery")]
+    NoSuchDelivery,
+    #[error(transparent)]
+    Callback(#[from] RefusedCallback),
     #[error("Too many uploads at this moment")]
     TooManyUploads,
     #[error("Too many clients follow events at this moment")]
@@ -88,14 +95,16 @@ impl Refusal {
     pub(super) fn status_and_code(&self) -> (u16, ErrorCode) {
         match self {
             Self::NoFile => (400, ErrorCode::NoFile),
-            Self::Malformed(_) => (400, ErrorCode::MalformedRequest),
+            Self::Malformed(_) | Self::Callback(_) => (400, ErrorCode::MalformedRequest),
             Self::UnreadableHead(status) => (*status, ErrorCode::MalformedRequest),
             Self::Unauthorized => (401, ErrorCode::Unauthorized),
             Self::Forbidden(_) => (403, ErrorCode::Forbidden),
-            Self::NotFound | Self::NoSuchPath | Self::NoThumbnails => (404, ErrorCode::NotFound),
+            Self::NotFound | Self::NoSuchPath | Self::NoThumbnails | Self::NoSuchDelivery => {
+                (404, ErrorCode::NotFound)
+            }
             Self::NotReady => (404, ErrorCode::NotReady),
             Self::MethodNotAllowed => (405, ErrorCode::MethodNotAllowed),
-            Self::NothingFailed(_) => (409, ErrorCode::Conflict),
+            Self::NothingFailed(_) | Self::StillTried => (409, ErrorCode::Conflict),
             Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
             Self::TooManyUploads => (429, ErrorCode::Overloaded),
@@ -255,7 +264,7 @@ macro_rules! refusals {
 refusals! {
     /// Refusals of an upload.
     UploadRefusal {
-        /// No part named `file`, no file name, no bytes; or the form cannot be parsed.
+        /// No part named `file`, no file name, no bytes; the form cannot be parsed, or the `callback_url` not be called.
         BadRequest = 400,
         /// More bytes than allowed.
         TooLarge = 413,
@@ -314,6 +323,20 @@ refusals! {
         /// No such image.
         NotFound = 404,
         /// Neither the image nor its caption has failed.
+        Conflict = 409,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}
+
+refusals! {
+    /// Refusals of a replay.
+    ReplayRefusal {
+        /// A parameter cannot be parsed.
+        BadRequest = 400,
+        /// No such image, or it has no such delivery.
+        NotFound = 404,
+        /// The event is being delivered at this moment.
         Conflict = 409,
         /// A dependency is away.
         Unavailable = 503,

@@ -80,6 +80,9 @@ pub(super) struct Image {
     /// The stable code of the failure.
     #[oai(nullable)]
     pub(super) error_code: Option<String>,
+    /// Who is told by a webhook when the status becomes final.
+    #[oai(nullable)]
+    pub(super) callback_url: Option<String>,
     pub(super) stages: Vec<Stage>,
 }
 
@@ -187,7 +190,16 @@ pub(super) struct ImageList {
 
 impl From<store::ImageRecord> for Image {
     fn from(record: store::ImageRecord) -> Self {
-        let store::ImageRecord { summary, taken_at, orientation, has_gps, exif, warnings, stages } = record;
+        let store::ImageRecord {
+            summary,
+            taken_at,
+            orientation,
+            has_gps,
+            exif,
+            warnings,
+            callback_url,
+            stages,
+        } = record;
         let metadata = summary.displayed.map(|(width, height)| Metadata {
             width,
             height,
@@ -212,6 +224,7 @@ impl From<store::ImageRecord> for Image {
             caption: summary.caption,
             error,
             error_code,
+            callback_url: callback_url.map(|url| url.as_str().to_owned()),
             stages: stages.into_iter().map(Into::into).collect(),
         }
     }

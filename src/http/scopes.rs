@@ -4,7 +4,7 @@ use super::allowed::fits;
 use crate::domain::Scope;
 
 /// Every operation below `/api`; a test holds it against the document. HEAD is GET.
-const NEEDS: [(&str, &str, Scope); 10] = [
+const NEEDS: [(&str, &str, Scope); 12] = [
     ("POST", "/api/images", Scope::Write),
     ("GET", "/api/images", Scope::Read),
     ("GET", "/api/images/{id}", Scope::Read),
@@ -14,6 +14,8 @@ const NEEDS: [(&str, &str, Scope); 10] = [
     ("GET", "/api/images/{id}/original", Scope::Read),
     ("GET", "/api/images/{id}/events", Scope::Read),
     ("GET", "/api/events", Scope::Read),
+    ("GET", "/api/images/{id}/deliveries", Scope::Read),
+    ("POST", "/api/images/{id}/deliveries/{delivery_id}/replay", Scope::Write),
     ("GET", "/api/stats", Scope::Read),
 ];
 

@@ -6,6 +6,7 @@ use crate::files::Files;
 use crate::intake::{Intake, Limits};
 use crate::settings::Settings;
 use crate::store::{Notices, Store};
+use crate::webhooks::Callbacks;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub struct State {
     pub(super) intake: Intake,
     pub(super) notices: Notices,
     pub(super) feed: Feed,
+    pub(super) callbacks: Callbacks,
     pub(super) max_upload_bytes: u64,
     pub(super) upload_total: Duration,
     pub(super) upload_idle: Duration,
@@ -53,6 +55,7 @@ impl State {
             files,
             notices,
             feed,
+            callbacks: Callbacks::from_settings(&settings.webhooks),
             max_upload_bytes: limits.max_upload_bytes,
             upload_total: http.upload_total,
             upload_idle: http.upload_idle,

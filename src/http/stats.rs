@@ -22,9 +22,9 @@ pub(super) struct Stats {
     success_rate: f64,
     /// From upload to final status, over the successful images; 0 if there is none.
     average_processing_time_seconds: f64,
-    /// Jobs that wait for a worker.
+    /// Image and caption jobs that wait for a worker.
     queue_depth: i64,
-    /// How long the oldest due job has waited.
+    /// How long the oldest of these has waited since it was due.
     oldest_waiting_seconds: f64,
     /// Images finished in the last minute.
     last_minute: i64,
@@ -34,6 +34,19 @@ pub(super) struct Stats {
     failures: BTreeMap<String, i64>,
     /// Bytes of originals and thumbnails.
     stored_bytes: i64,
+    webhooks: WebhookStats,
+}
+
+/// How many webhooks stand where, of those that are still kept; no other number counts them.
+#[derive(Object)]
+struct WebhookStats {
+    /// Waiting for a worker, or for the next attempt.
+    waiting: i64,
+    /// Being delivered.
+    running: i64,
+    delivered: i64,
+    /// Given up.
+    failed: i64,
 }
 
 /// How a stage does; times over its latest thousand runs.
@@ -88,7 +101,15 @@ impl From<store::Stats> for Stats {
             stages,
             failures: stats.failures,
             stored_bytes: stats.stored_bytes,
+            webhooks: stats.webhooks.into(),
         }
+    }
+}
+
+impl From<store::WebhookStats> for WebhookStats {
+    fn from(webhooks: store::WebhookStats) -> Self {
+        let store::WebhookStats { waiting, running, delivered, failed } = webhooks;
+        Self { waiting, running, delivered, failed }
     }
 }
 

@@ -1,11 +1,12 @@
-//! The form of an upload: documented as `multipart/form-data` with a part `file`, and streamed.
+//! The form of an upload: documented as `multipart/form-data` with a part `file` and perhaps a part `callback_url`, in any
+//! order, and streamed.
 
 use super::disposition::Disposition;
 use super::incoming::Incoming;
 use super::refusal::Refusal;
 use super::state::State;
-use crate::domain::{IdempotencyKey, OriginalName};
-use crate::intake::{IntakeError, Receipt};
+use crate::domain::{CallbackUrl, IdempotencyKey, OriginalName};
+use crate::intake::{IntakeError, Receipt, Received};
 use futures_util::TryStreamExt;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use poem::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
@@ -13,15 +14,23 @@ use poem::{Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use std::future::Future;
 use std::io;
 use tokio::time::{error::Elapsed, timeout};
 use tokio_util::io::StreamReader;
 
-/// Parts other than `file` that are looked at before the form is refused.
+/// Parts other than those we know that are looked at before the form is refused.
 const MAX_OTHER_PARTS: usize = 16;
 
 /// Room for the form around the file: boundaries, headers, small parts.
 const FORM_BYTES: u64 = 1024 * 1024;
+
+/// Parts that nobody asked for.
+#[derive(Default)]
+struct OtherParts {
+    count: usize,
+    bytes: u64,
+}
 
 /// An upload as it arrives. The derive of the OpenAPI library would spool it to a temporary file without a limit before
 /// the handler runs; this takes the body as it is.
@@ -33,7 +42,7 @@ pub(super) struct UploadForm {
 }
 
 impl UploadForm {
-    /// Finds the part `file` and gives it to the intake.
+    /// Reads the form to its end and gives what is in it to the intake; nothing is recorded before.
     pub(super) async fn receive(
         self,
         state: &State,
@@ -57,36 +66,32 @@ impl UploadForm {
         state: &State,
         idempotency_key: Option<IdempotencyKey>,
     ) -> Result<(Receipt, OriginalName), Refusal> {
-        let silent = |_: Elapsed| Refusal::Malformed(format!("No data came for {:?}", state.upload_idle));
         let mut form = self.parser(state)?;
         if self.length.is_some_and(|length| length > longest_form(state)) {
             return Err(Refusal::TooLarge(state.max_upload_bytes));
         }
-        for _ in 0..MAX_OTHER_PARTS {
-            let next = timeout(state.upload_idle, form.next_field()).await.map_err(silent)?;
-            let Some(mut part) = next.map_err(|error| unparsable(&error, state))? else {
-                return Err(Refusal::NoFile);
-            };
+        let (mut file, mut callback, mut others) = (None, None, OtherParts::default());
+        while let Some(part) = timely(state, form.next_field()).await? {
             let header = part.headers().get(CONTENT_DISPOSITION).map_or(&b""[..], |value| value.as_bytes());
             let Disposition { name, file_name } = Disposition::parse(header);
-            if name.as_deref() == Some("file") {
-                let name = file_name.as_deref().and_then(OriginalName::clean).ok_or(Refusal::NoFile)?;
-                return Ok((take(part, state, name.clone(), idempotency_key).await?, name));
-            }
-            // Read over, up to a bound, and never silently.
-            let mut length = 0;
-            while let Some(chunk) = timeout(state.upload_idle, part.chunk())
-                .await
-                .map_err(silent)?
-                .map_err(|error| unparsable(&error, state))?
-            {
-                length += chunk.len() as u64;
-                if length > FORM_BYTES {
-                    return Err(Refusal::Malformed("A part beside `file` is too long".to_owned()));
+            match name.as_deref() {
+                Some("file") if file.is_none() => {
+                    let name = file_name.as_deref().and_then(OriginalName::clean).ok_or(Refusal::NoFile)?;
+                    file = Some((take(part, state).await?, name));
                 }
+                Some("callback_url") if callback.is_none() => {
+                    callback = Some(callback_url(part, state).await?)
+                }
+                Some("callback_url") => {
+                    return Err(Refusal::Malformed("The form has more than one `callback_url`".to_owned()));
+                }
+                _ => others = skip(part, state, others).await?,
             }
         }
-        Err(Refusal::Malformed("The form has too many parts before the one named `file`".to_owned()))
+        let (received, name) = file.ok_or(Refusal::NoFile)?;
+        let callback = callback.flatten().or_else(|| state.callbacks.default().cloned());
+        let receipt = state.intake.keep(received, name.clone(), idempotency_key, callback).await?;
+        Ok((receipt, name))
     }
 
     /// All parts and what is around them count, so that neither a thousand parts nor one without end get through.
@@ -106,20 +111,52 @@ const fn longest_form(state: &State) -> u64 {
     state.max_upload_bytes.saturating_add(FORM_BYTES)
 }
 
-async fn take(
-    part: Field<'static>,
+/// Waits for the next piece of a form, and not for ever.
+async fn timely<T>(
     state: &State,
-    name: OriginalName,
-    idempotency_key: Option<IdempotencyKey>,
-) -> Result<Receipt, Refusal> {
+    reading: impl Future<Output = Result<T, multer::Error>>,
+) -> Result<T, Refusal> {
+    let read = timeout(state.upload_idle, reading).await;
+    let silent = |_: Elapsed| Refusal::Malformed(format!("No data came for {:?}", state.upload_idle));
+    read.map_err(silent)?.map_err(|error| unparsable(&error, state))
+}
+
+async fn take(part: Field<'static>, state: &State) -> Result<Received, Refusal> {
     let content = StreamReader::new(part.map_err(io::Error::other));
-    state.intake.receive(name, idempotency_key, content).await.map_err(|error| match error {
+    state.intake.receive(content).await.map_err(|error| match error {
         IntakeError::BrokenOff(cause) => match cause.get_ref().and_then(|cause| cause.downcast_ref()) {
             Some(error) => unparsable(error, state),
             None => IntakeError::BrokenOff(cause).into(),
         },
         error => error.into(),
     })
+}
+
+async fn callback_url(mut part: Field<'static>, state: &State) -> Result<Option<CallbackUrl>, Refusal> {
+    let mut text = Vec::new();
+    while let Some(chunk) = timely(state, part.chunk()).await? {
+        // One byte more is enough to be told apart from the longest that is allowed.
+        let room = (CallbackUrl::MAX_BYTES + 1).saturating_sub(text.len());
+        text.extend(chunk.iter().take(room));
+    }
+    let text = String::from_utf8(text)
+        .map_err(|_| Refusal::Malformed("`callback_url` is no text in UTF-8".to_owned()))?;
+    Ok(state.callbacks.admit(&text)?)
+}
+
+/// Reads over a part, never silently; the answer is how many bytes all such parts have by now.
+async fn skip(mut part: Field<'static>, state: &State, before: OtherParts) -> Result<OtherParts, Refusal> {
+    let mut all = OtherParts { count: before.count + 1, ..before };
+    while let Some(chunk) = timely(state, part.chunk()).await? {
+        all.bytes += chunk.len() as u64;
+        if all.bytes > FORM_BYTES {
+            return Err(Refusal::Malformed("The parts beside `file` are too long".to_owned()));
+        }
+    }
+    if all.count > MAX_OTHER_PARTS {
+        return Err(Refusal::Malformed("The form has too many parts beside the one named `file`".to_owned()));
+    }
+    Ok(all)
 }
 
 fn unparsable(error: &multer::Error, state: &State) -> Refusal {
@@ -143,9 +180,21 @@ impl Payload for UploadForm {
             description: Some("A JPEG or PNG. Name and type of the part only inform; the content decides."),
             ..MetaSchema::new("string")
         };
+        let callback_url = MetaSchema {
+            format: Some("uri"),
+            max_length: Some(CallbackUrl::MAX_BYTES),
+            description: Some(
+                "Told by a signed POST when the image becomes a success or fails. Without it, `webhooks.url` of the \
+                 settings, if there is one.",
+            ),
+            ..MetaSchema::new("string")
+        };
         MetaSchemaRef::Inline(Box::new(MetaSchema {
             required: vec!["file"],
-            properties: vec![("file", MetaSchemaRef::Inline(Box::new(file)))],
+            properties: vec![
+                ("file", MetaSchemaRef::Inline(Box::new(file))),
+                ("callback_url", MetaSchemaRef::Inline(Box::new(callback_url))),
+            ],
             ..MetaSchema::new("object")
         }))
     }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 pub(super) struct Lanes {
     image: Arc<Lane>,
     caption: Arc<Lane>,
+    webhook: Arc<Lane>,
 }
 
 #[derive(Default)]
@@ -25,6 +26,7 @@ impl Lanes {
         match kind {
             JobKind::Image => &self.image,
             JobKind::Caption => &self.caption,
+            JobKind::Webhook => &self.webhook,
         }
     }
 

@@ -29,7 +29,7 @@ pub struct Relay {
     reannounce_after: Duration,
     sweep_after: Duration,
     sweep_every: Duration,
-    max_attempts: u32,
+    max_attempts: Vec<(JobKind, u32)>,
     lease: Duration,
     history: Option<Duration>,
     events: Option<Duration>,
@@ -48,7 +48,10 @@ impl Relay {
             reannounce_after: settings.relay.reannounce,
             sweep_after: settings.files.sweep_after,
             sweep_every: settings.files.sweep_every,
-            max_attempts: settings.worker.max_attempts,
+            max_attempts: JobKind::ALL
+                .iter()
+                .map(|kind| (*kind, settings.retry_policy(*kind).max_attempts))
+                .collect(),
             lease: settings.worker.lease,
             history: settings.retention.history(),
             events: settings.retention.events(),

@@ -1,9 +1,10 @@
 //! Jobs whose worker vanished, and announcements that the broker lost.
 
 use super::Relay;
-use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun};
+use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun, WebhookCall};
 use crate::queue::QueueError;
-use crate::store::{Ending, Finish, Lease, StoreError};
+use crate::store::{Ending, Finish, History, Lease, StoreError};
+use futures_util::future::join_all;
 use std::time::Duration;
 
 /// Why lost announcements could not be looked for.
@@ -18,13 +19,14 @@ pub(super) enum SearchError {
 impl Relay {
     /// Jobs whose lease ran out: queued again, or failed if it was the last attempt.
     pub(super) async fn rescue(&self) -> Result<(), StoreError> {
-        for lost in self.store.requeue_expired(self.max_attempts).await? {
-            let (image, job, attempt, kind) =
-                (lost.image.get(), lost.job.get(), lost.attempt.get(), lost.kind);
-            tracing::warn!(image, job, attempt, %kind, "its worker vanished; queued again");
-        }
-        for lost in self.store.expired_for_good(self.max_attempts).await? {
-            self.give_up(lost).await?;
+        for (kind, max_attempts) in &self.max_attempts {
+            for lost in self.store.requeue_expired(*kind, *max_attempts).await? {
+                let (image, job, attempt) = (lost.image.get(), lost.job.get(), lost.attempt.get());
+                tracing::warn!(image, job, attempt, %kind, "its worker vanished; queued again");
+            }
+            for lost in self.store.expired_for_good(*kind, *max_attempts).await? {
+                self.give_up(lost).await?;
+            }
         }
         Ok(())
     }
@@ -35,6 +37,7 @@ impl Relay {
         while self.store.forget_idempotency_keys().await? {}
         if let Some(age) = self.history {
             while self.store.forget_superseded_jobs(age).await? {}
+            while self.store.forget_webhook_events(age).await? {}
         }
         if let Some(age) = self.events {
             while self.store.forget_events(age).await? {}
@@ -46,19 +49,13 @@ impl Relay {
         let Lease { image, job, attempt, kind, .. } = lost;
         let text = format!("the worker vanished in attempt {attempt}, the last one");
         let failure = Failure::permanent(FailureCode::WorkerLost, text);
-        let stage = match kind {
-            JobKind::Image => Stage::Thumbnails,
-            JobKind::Caption => Stage::Caption,
-        };
-        let run = StageRun { stage, run: Duration::ZERO, failure: Some(failure.clone()) };
-        match self.store.end_job(lost, &Ending::Failed(failure), &[run]).await? {
+        match self.store.end_job(lost, &Ending::Failed(failure.clone()), &unfinished(kind, failure)).await? {
             Finish::Recorded { .. } => {
+                let remedy = kind.remedy(image, job);
                 let (image, job, attempt) = (image.get(), job.get(), attempt.get());
-                let bulk =
-                    if kind == JobKind::Image { "--retry-failed" } else { "--retry-failed --captions" };
                 tracing::error!(
                     image, job, attempt, %kind,
-                    "its worker vanished in the last attempt; failed for good; POST /api/images/{image}/retry or {bulk} asks for it again"
+                    "its worker vanished in the last attempt; failed for good; {remedy} asks for it again"
                 );
             }
             // Another relay was faster, or the worker came back to life.
@@ -69,9 +66,7 @@ impl Relay {
 
     pub(super) async fn find_lost_announcements(&self) -> Result<(), SearchError> {
         // Each kind, whatever became of the others.
-        let [image, caption] = [JobKind::Image, JobKind::Caption].map(|kind| self.find_lost(kind));
-        let (image, caption) = (image.await, caption.await);
-        image.and(caption)
+        join_all(JobKind::ALL.iter().map(|kind| self.find_lost(*kind))).await.into_iter().collect()
     }
 
     async fn find_lost(&self, kind: JobKind) -> Result<(), SearchError> {
@@ -83,4 +78,17 @@ impl Relay {
         }
         Ok(())
     }
+}
+
+/// What is known of an attempt whose worker vanished.
+fn unfinished(kind: JobKind, failure: Failure) -> History {
+    let stage = match kind {
+        JobKind::Image => Stage::Thumbnails,
+        JobKind::Caption => Stage::Caption,
+        JobKind::Webhook => {
+            let failure = Some(failure);
+            return History::Call(WebhookCall { took: Duration::ZERO, status: None, answer: None, failure });
+        }
+    };
+    History::Stages(vec![StageRun { stage, run: Duration::ZERO, failure: Some(failure) }])
 }

@@ -72,7 +72,7 @@ impl Settings {
         self.check_access()?;
         self.check_times()?;
         self.check_numbers()?;
-        self.check_broker()
+        self.check_others()
     }
 
     fn check_access(&self) -> Result<(), SettingsError> {
@@ -100,9 +100,14 @@ impl Settings {
             "must be at least three times worker.renew_seconds, or one slow renewal loses the job",
         )?;
         refuse_if(
-            worker.backoff().delay(1, 1.0) > worker.backoff().delay(u32::MAX, 1.0),
+            worker.backoff_first > worker.backoff_longest,
             "worker.backoff_first_seconds",
             "is longer than worker.backoff_longest_seconds",
+        )?;
+        refuse_if(
+            self.webhooks.backoff_first > self.webhooks.backoff_longest,
+            "webhooks.backoff_first_seconds",
+            "is longer than webhooks.backoff_longest_seconds",
         )?;
         refuse_if(
             self.captioner.call > worker.caption_limit,
@@ -136,10 +141,14 @@ impl Settings {
             "must be at most 100000; 0 means no limit",
         )?;
         positive(worker.caption_concurrency == 0, "worker.caption_concurrency")?;
+        positive(worker.webhook_concurrency == 0, "worker.webhook_concurrency")?;
         positive(worker.max_attempts == 0, "worker.max_attempts")?;
+        positive(self.webhooks.max_attempts == 0, "webhooks.max_attempts")?;
         positive(worker.memory_budget_bytes == 0, "worker.memory_budget_bytes")?;
         positive(self.captioner.max_chars == 0, "captioner.max_chars")?;
-        refuse_if(worker.max_attempts > 100, "worker.max_attempts", "must be at most 100")?;
+        let too_many = |attempts, key| refuse_if(attempts > 100, key, "must be at most 100");
+        too_many(worker.max_attempts, "worker.max_attempts")?;
+        too_many(self.webhooks.max_attempts, "webhooks.max_attempts")?;
         let (days, century) = (self.retention.history_days, 36_500);
         refuse_if(days > century, "retention.history_days", "must be at most 36500; 0 means for ever")?;
         let hours = self.retention.events_hours;
@@ -156,7 +165,7 @@ impl Settings {
         )
     }
 
-    fn check_broker(&self) -> Result<(), SettingsError> {
+    fn check_others(&self) -> Result<(), SettingsError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let prefix = &self.amqp.prefix;
         refuse_if(
@@ -183,6 +192,11 @@ impl Settings {
             !named && !captioner.url.is_empty() && captioner.api_key.is_none(),
             "captioner.url",
             "is set, but without captioner.provider (or a key) nothing would be sent there",
+        )?;
+        refuse_if(
+            self.webhooks.url.is_some() && self.webhooks.secret.is_none(),
+            "webhooks.url",
+            "is set, but without webhooks.secret nobody could tell whether a call is ours",
         )
     }
 }
@@ -303,6 +317,10 @@ mod tests {
             (&[("DARKROOM_AMQP__PUBLISH_SECONDS", "9")], "amqp.publish_seconds"),
             (&[("DARKROOM_CAPTIONER__PROVIDER", "magic")], "captioner.provider"),
             (&[("DARKROOM_CAPTIONER__URL", "http://localhost:11434/v1")], "captioner.url"),
+            (&[("DARKROOM_WEBHOOKS__URL", "https://example.com/")], "webhooks.secret"),
+            (&[("DARKROOM_WEBHOOKS__URL", "ftp://example.com/")], "webhooks.url"),
+            (&[("DARKROOM_WEBHOOKS__BACKOFF_FIRST_SECONDS", "30000")], "webhooks.backoff_first_seconds"),
+            (&[("DARKROOM_WEBHOOKS__MAX_ATTEMPTS", "0")], "webhooks.max_attempts"),
             (&[("DARKROOM_LIMITS__MAX_PIXELS", "0")], "limits.max_pixels"),
             (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "0")], "limits.max_connections"),
             (&[("DARKROOM_LIMITS__MAX_CONNECTIONS", "2000000")], "limits.max_connections"),

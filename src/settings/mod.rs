@@ -5,13 +5,16 @@
 
 mod load;
 mod sections;
+mod webhooks;
 
 pub use load::SettingsError;
 pub use sections::{
     Amqp, Auth, AuthMode, Captioner, CaptionerProvider, Database, Embedded, Files, Http, KeyHash, Limits,
     Log, LogFormat, NoKeyHash, Relay, Retention, Worker,
 };
+pub use webhooks::Webhooks;
 
+use crate::domain::{JobKind, RetryPolicy};
 use serde::Deserialize;
 
 /// All settings, complete and coherent: the only way to one is [`Settings::load`].
@@ -40,8 +43,21 @@ pub struct Settings {
     pub retention: Retention,
     /// Captions.
     pub captioner: Captioner,
+    /// Those who are told.
+    pub webhooks: Webhooks,
     /// Logs.
     pub log: Log,
+}
+
+impl Settings {
+    /// How jobs of a kind are tried again.
+    #[must_use]
+    pub const fn retry_policy(&self, kind: JobKind) -> RetryPolicy {
+        match kind {
+            JobKind::Image | JobKind::Caption => self.worker.retry_policy(),
+            JobKind::Webhook => self.webhooks.retry_policy(),
+        }
+    }
 }
 
 /// The defaults, with a comment for each key, as `darkroom --print-settings` shows them.

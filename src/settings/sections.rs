@@ -1,6 +1,6 @@
 //! The sections of the settings. `default.toml` says what each key means; a docstring here adds the unit.
 
-use crate::domain::{Backoff, Sha256};
+use crate::domain::{Backoff, RetryPolicy, Sha256};
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -160,10 +160,11 @@ pub struct Worker {
     concurrency: usize,
     /// Caption jobs at the same time.
     pub caption_concurrency: usize,
+    /// Webhooks at the same time.
+    pub webhook_concurrency: usize,
     /// Bytes for pictures being decoded.
     pub memory_budget_bytes: u64,
-    /// Tries for one job.
-    pub max_attempts: u32,
+    pub(super) max_attempts: u32,
     /// Length of a lease.
     #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
     pub lease: Duration,
@@ -177,9 +178,9 @@ pub struct Worker {
     #[serde(rename = "caption_seconds", deserialize_with = "seconds")]
     pub caption_limit: Duration,
     #[serde(rename = "backoff_first_seconds", deserialize_with = "seconds")]
-    backoff_first: Duration,
+    pub(super) backoff_first: Duration,
     #[serde(rename = "backoff_longest_seconds", deserialize_with = "seconds")]
-    backoff_longest: Duration,
+    pub(super) backoff_longest: Duration,
     /// Time for jobs in hand after SIGTERM.
     #[serde(rename = "grace_seconds", deserialize_with = "seconds")]
     pub grace: Duration,
@@ -195,10 +196,11 @@ impl Worker {
         }
     }
 
-    /// The wait between attempts.
+    /// How image and caption jobs are tried again.
     #[must_use]
-    pub const fn backoff(&self) -> Backoff {
-        Backoff::new(self.backoff_first, self.backoff_longest)
+    pub const fn retry_policy(&self) -> RetryPolicy {
+        let backoff = Backoff::new(self.backoff_first, self.backoff_longest);
+        RetryPolicy { max_attempts: self.max_attempts, backoff }
     }
 }
 
@@ -288,7 +290,7 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-fn seconds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(super) fn seconds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let seconds = f64::deserialize(from)?;
     Duration::try_from_secs_f64(seconds)
         .ok()
@@ -298,7 +300,7 @@ fn seconds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Err
         })
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+pub(super) fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
     let text = String::deserialize(from)?;
     Ok((!text.trim().is_empty()).then(|| SecretString::from(text.trim())))
 }

@@ -4,9 +4,9 @@
 //! before it, and each hangs on `closed`, which is empty if the lease was lost.
 
 use super::error::Doing;
-use super::{Lease, Store, StoreError, Value, query_opt};
+use super::{History, Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
-    Failure, FileKey, ImageStatus, JobKind, JobState, Metadata, StageRun, ThumbnailFormat, ThumbnailSize,
+    Failure, FileKey, ImageStatus, JobKind, JobState, Metadata, ThumbnailFormat, ThumbnailSize,
 };
 use deadpool_postgres::Object;
 use serde_json::json;
@@ -20,7 +20,9 @@ pub enum Ending {
     Image(Box<MadeImage>),
     /// A caption was made.
     Caption(String),
-    /// The job failed for good. Its image fails with it, except that a caption that failed never fails its image.
+    /// A webhook was delivered.
+    Delivered,
+    /// The job failed for good. An image job fails its image; captions and webhooks that failed never do.
     Failed(Failure),
 }
 
@@ -90,7 +92,7 @@ const REOPENED: &str = "
         returning jobs.id as job, image_id as image)";
 
 impl Store {
-    /// Ends a job: its results or its failure, its stages, the state of its image, and the caption job if one is wanted,
+    /// Ends a job: its results or its failure, its history, the state of its image, and the caption job if one is wanted,
     /// all or nothing.
     ///
     /// # Errors
@@ -99,14 +101,14 @@ impl Store {
         &self,
         lease: Lease,
         ending: &Ending,
-        runs: &[StageRun],
+        history: &History,
     ) -> Result<Finish, StoreError> {
         let client = self.client("ending a job").await?;
         let (state, failure) = match ending {
-            Ending::Image(_) | Ending::Caption(_) => (JobState::Succeeded, None),
+            Ending::Image(_) | Ending::Caption(_) | Ending::Delivered => (JobState::Succeeded, None),
             Ending::Failed(failure) => (JobState::Failed, Some(failure)),
         };
-        let closing = Closing { lease, state, failure, runs };
+        let closing = Closing { lease, state, failure, history };
         let ended = match (ending, lease.kind) {
             (Ending::Image(made), _) => end_with_results(&client, &closing, made).await?,
             (Ending::Caption(text), _) => end_with_status(&client, &closing, Some(text), None).await?,
@@ -114,6 +116,9 @@ impl Store {
             (Ending::Failed(_), JobKind::Caption) => end_with_status(&client, &closing, None, None).await?,
             (Ending::Failed(failure), JobKind::Image) => {
                 end_with_status(&client, &closing, None, Some(failure)).await?
+            }
+            (Ending::Delivered, _) | (Ending::Failed(_), JobKind::Webhook) => {
+                end_alone(&client, &closing).await?
             }
         };
         match ended {
@@ -131,14 +136,14 @@ impl Store {
         &self,
         lease: Lease,
         wait: Duration,
-        runs: &[StageRun],
+        history: &History,
     ) -> Result<Finish, StoreError> {
         let doing = "recording a retry";
         let client = self.client(doing).await?;
         let sql = format!(
             "{REOPENED}, {}
             select pg_notify('darkroom_images', image::text), pg_notify('darkroom_jobs', '') from closed",
-            runs_recorded(5, 6)
+            history.recorded(5, 6)
         );
         let values: [Value<'_>; 6] = [
             &lease.image.get(),
@@ -146,15 +151,15 @@ impl Store {
             &lease.attempt.get(),
             &wait.as_secs_f64(),
             &(lease.waited.as_secs_f64() * 1e3),
-            &runs_as_json(runs),
+            &history.rows(),
         ];
         if query_opt(&client, &sql, &values).await.doing(doing)?.is_some() {
             return Ok(Finish::RECORDED);
         }
-        // Only the statement that ends an attempt writes its runs: then the answer to it was lost, and it is being repeated.
-        let sql = "select 1 from stage_runs where job_id = $1 and attempt = $2";
+        // Only the statement that ends an attempt writes its history: then the answer to it was lost, and it is being repeated.
+        let sql = format!("select 1 from {} where job_id = $1 and attempt = $2", history.table());
         let values: [Value<'_>; 2] = [&lease.job.get(), &lease.attempt.get()];
-        let repeated = query_opt(&client, sql, &values).await.doing(doing)?.is_some();
+        let repeated = query_opt(&client, &sql, &values).await.doing(doing)?.is_some();
         Ok(if repeated { Finish::RECORDED } else { Finish::LeaseLost })
     }
 }
@@ -164,7 +169,7 @@ struct Closing<'a> {
     lease: Lease,
     state: JobState,
     failure: Option<&'a Failure>,
-    runs: &'a [StageRun],
+    history: &'a History,
 }
 
 /// The files that were superseded; `None` if the lease was lost.
@@ -191,7 +196,7 @@ async fn end_with_results(
         select image as id, array(select file_key from old) as superseded, pg_notify('darkroom_images', image::text),
             case when $17 then pg_notify('darkroom_jobs', 'caption') end
         from closed",
-        runs_recorded(7, 8)
+        closing.history.recorded(7, 8)
     );
     let metadata = &made.metadata;
     let thumbnails = thumbnails_as_json(&made.thumbnails);
@@ -228,7 +233,7 @@ async fn end_with_status(
             update images set status = $9, completed_at = now(), caption = $10, error_code = $11, error = $12
             from closed where images.id = closed.image)
         select pg_notify('darkroom_images', image::text) from closed",
-        runs_recorded(7, 8)
+        closing.history.recorded(7, 8)
     );
     let status = failure.map_or(ImageStatus::Success, |_| ImageStatus::Failed).as_str();
     let (code, text) = (failure.map(|f| f.code().as_str()), failure.map(Failure::text));
@@ -236,16 +241,22 @@ async fn end_with_status(
     Ok(row.map(|_| Vec::new()))
 }
 
+/// Ends the job and leaves its image as it is; `None` if the lease was lost.
+async fn end_alone(client: &Object, closing: &Closing<'_>) -> Result<Option<Vec<FileKey>>, StoreError> {
+    let sql = format!("{CLOSED}, {} select job from closed", closing.history.recorded(7, 8));
+    Ok(close(client, closing, &sql, &[]).await?.map(|_| Vec::new()))
+}
+
 async fn close(
     client: &Object,
-    Closing { lease, state, failure, runs }: &Closing<'_>,
+    Closing { lease, state, failure, history }: &Closing<'_>,
     sql: &str,
     own: &[Value<'_>],
 ) -> Result<Option<Row>, StoreError> {
     let (image, job, attempt) = (lease.image.get(), lease.job.get(), lease.attempt.get());
     let (code, text) = (failure.map(|f| f.code().as_str()), failure.map(Failure::text));
-    let (state, waited_ms, runs) = (state.as_str(), lease.waited.as_secs_f64() * 1e3, runs_as_json(runs));
-    let mut values: Vec<Value<'_>> = vec![&image, &job, &attempt, &state, &code, &text, &waited_ms, &runs];
+    let (state, waited_ms, rows) = (state.as_str(), lease.waited.as_secs_f64() * 1e3, history.rows());
+    let mut values: Vec<Value<'_>> = vec![&image, &job, &attempt, &state, &code, &text, &waited_ms, &rows];
     values.extend_from_slice(own);
     query_opt(client, sql, &values).await.doing("ending a job")
 }
@@ -255,28 +266,6 @@ async fn was_ended(client: &Object, lease: Lease, state: JobState) -> Result<boo
     let sql = "select 1 from jobs where id = $1 and attempt = $2 and state = $3";
     let values: [Value<'_>; 3] = [&lease.job.get(), &lease.attempt.get(), &state.as_str()];
     Ok(query_opt(client, sql, &values).await.doing("ending a job")?.is_some())
-}
-
-/// The part of a statement that records the stages; says which of its values hold the waiting time and the runs.
-fn runs_recorded(waited_ms: u8, runs: u8) -> String {
-    format!(
-        "run as (
-            insert into stage_runs (image_id, job_id, attempt, stage, queue_ms, run_ms, error_code, error)
-            select image, job, $3, stage, ${waited_ms}, run_ms, error_code, error
-            from closed, jsonb_to_recordset(${runs}) as r (stage text, run_ms float8, error_code text, error text))"
-    )
-}
-
-fn runs_as_json(runs: &[StageRun]) -> serde_json::Value {
-    let as_json = |run: &StageRun| {
-        json!({
-            "stage": run.stage.as_str(),
-            "run_ms": run.run.as_secs_f64() * 1e3,
-            "error_code": run.failure.as_ref().map(|f| f.code().as_str()),
-            "error": run.failure.as_ref().map(Failure::text),
-        })
-    };
-    runs.iter().map(as_json).collect()
 }
 
 fn thumbnails_as_json(made: &[MadeThumbnail]) -> serde_json::Value {

@@ -2,8 +2,9 @@
 
 use super::error::Doing;
 use super::{Store, StoreError, Value, execute, parsed, query_opt};
-use crate::domain::{Attempt, FileKey, ImageId, JobId, JobKind, ThumbnailFormat};
+use crate::domain::{Attempt, FileKey, ImageId, JobId, JobKind, ThumbnailFormat, WebhookEvent};
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 /// The right to end one attempt of a job: every write that does is fenced by it.
@@ -45,6 +46,13 @@ pub enum Work {
         /// What it is.
         format: ThumbnailFormat,
     },
+    /// A call that tells of an event.
+    Webhook {
+        /// What is told, and to whom.
+        event: WebhookEvent,
+        /// When the job was claimed, by the one clock that counts.
+        now: OffsetDateTime,
+    },
 }
 
 impl Store {
@@ -67,12 +75,14 @@ impl Store {
                 update jobs set state = 'running', attempt = attempt + (state = 'queued')::integer, announce_at = null,
                     claimed_by = $3, claimed_at = now(), lease_until = now() + $2 * interval '1 second'
                 where id = $1 and ((state = 'queued' and due_at <= now()) or (state = 'running' and claimed_by = $3))
-                returning id, image_id, kind, attempt, extract(epoch from now() - due_at)::float8 as waited
+                returning id, image_id, kind, attempt, extract(epoch from now() - due_at)::float8 as waited, event_id
             )
-            select c.id, c.image_id, c.kind, c.attempt, c.waited, i.original_key, t.file_key, t.media_type
+            select c.id, c.image_id, c.kind, c.attempt, c.waited, i.original_key, t.file_key, t.media_type,
+                e.message_id, e.url, e.body, now() as now
             from claimed c
             join images i on i.id = c.image_id
-            left join thumbnails t on t.image_id = i.id and t.size = 'medium'";
+            left join thumbnails t on t.image_id = i.id and t.size = 'medium'
+            left join webhook_events e on e.id = c.event_id";
         let row =
             query_opt(&client, sql, &[&job.get(), &length.as_secs_f64(), &claimant]).await.doing(doing)?;
         row.as_ref().map(claim).transpose()
@@ -102,6 +112,14 @@ fn claim(row: &Row) -> Result<Claim, StoreError> {
         JobKind::Caption => Work::Caption {
             medium: parsed(row, "thumbnails", "file_key", id)?,
             format: parsed(row, "thumbnails", "media_type", id)?,
+        },
+        JobKind::Webhook => Work::Webhook {
+            event: WebhookEvent {
+                message_id: row.get("message_id"),
+                url: parsed(row, "webhook_events", "url", id)?,
+                body: row.get("body"),
+            },
+            now: row.get("now"),
         },
     };
     Ok(Claim { lease, work })

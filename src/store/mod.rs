@@ -7,6 +7,7 @@ mod announcements;
 mod error;
 mod events;
 mod finish;
+mod history;
 mod images;
 mod installation;
 mod jobs;
@@ -20,11 +21,13 @@ mod retention;
 mod retries;
 mod stats;
 mod uploads;
+mod webhooks;
 
 pub use announcements::{AnnouncementLease, DueJob};
 pub use error::StoreError;
 pub use events::{Change, Event, EventPage};
 pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
+pub use history::History;
 pub use images::{Deleted, StoredFile};
 pub use jobs::{Claim, Lease, Work};
 pub use keys::{InForce, KeyRecord, KeyRecorded, KeyRevoked, NewKey};
@@ -32,8 +35,9 @@ pub use list::{ListFilter, Page};
 pub use notices::{Notice, Notices, Subscription};
 pub use record::{ImageRecord, ImageSummary, StageRecord};
 pub use retries::{FailedImage, FailedWalk, Retried};
-pub use stats::{StageStats, Stats};
+pub use stats::{StageStats, Stats, WebhookStats};
 pub use uploads::{NewImage, Recorded};
+pub use webhooks::{Delivery, DeliveryAttempt, Replayed};
 
 use crate::settings::Database;
 use deadpool_postgres::{

@@ -2,7 +2,8 @@
 
 use super::error::Doing;
 use super::jobs::lease;
-use super::{Lease, Store, StoreError, execute, query, query_one};
+use super::{Lease, Store, StoreError, Value, execute, query, query_one};
+use crate::domain::{FailureCode, JobKind};
 
 /// A tenth of a second's work.
 const FOLDED_AT_ONCE: i64 = 20_000;
@@ -20,37 +21,45 @@ impl Store {
             .doing(doing)
     }
 
-    /// Queues again up to 100 jobs whose lease ran out and that have an attempt left. From the second time on they are
+    /// Queues again up to 100 jobs of a kind whose lease ran out and that have an attempt left. From the second time on they are
     /// spread over some seconds: if one of them kills its worker, it shall not take the same bystanders along each time.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
-    pub async fn requeue_expired(&self, max_attempts: u32) -> Result<Vec<Lease>, StoreError> {
+    pub async fn requeue_expired(&self, kind: JobKind, max_attempts: u32) -> Result<Vec<Lease>, StoreError> {
         let doing = "queueing jobs with an expired lease";
         let client = self.client(doing).await?;
         let sql = "
             with spread as (
-                select id, now() + (attempt - 1) * random() * interval '10 seconds' as due from jobs
-                where state = 'running' and lease_until < now() and attempt < $1
-                order by lease_until limit 100 for update skip locked)
+                select id, attempt, claimed_at, now() + (attempt - 1) * random() * interval '10 seconds' as due from jobs
+                where state = 'running' and kind = $1 and lease_until < now() and attempt < $2
+                order by lease_until limit 100 for update skip locked),
+            lost as (
+                insert into webhook_attempts (job_id, attempt, error_code, error, queue_ms, run_ms)
+                select id, attempt, $3, 'the worker vanished; the call may have arrived', 0,
+                    extract(epoch from now() - claimed_at) * 1000
+                from spread where $1 = 'webhook')
             update jobs set state = 'queued', lease_until = null, announced_at = null, due_at = due, announce_at = due
             from spread where jobs.id = spread.id
-            returning jobs.id, image_id, attempt, kind, 0::float8 as waited";
-        let rows = query(&client, sql, &[&bounded(max_attempts)]).await.doing(doing)?;
+            returning jobs.id, image_id, jobs.attempt, kind, 0::float8 as waited";
+        let (kind, lost) = (kind.as_str(), FailureCode::WorkerLost.as_str());
+        let values: [Value<'_>; 3] = [&kind, &bounded(max_attempts), &lost];
+        let rows = query(&client, sql, &values).await.doing(doing)?;
         rows.iter().map(lease).collect()
     }
 
-    /// Up to 100 jobs whose lease ran out in their last attempt, as leases to be given up.
+    /// Up to 100 jobs of a kind whose lease ran out in their last attempt, as leases to be given up.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
-    pub async fn expired_for_good(&self, max_attempts: u32) -> Result<Vec<Lease>, StoreError> {
+    pub async fn expired_for_good(&self, kind: JobKind, max_attempts: u32) -> Result<Vec<Lease>, StoreError> {
         let doing = "looking for jobs that lost their last worker";
         let client = self.client(doing).await?;
         let sql = "
             select id, image_id, attempt, kind, extract(epoch from claimed_at - due_at)::float8 as waited from jobs
-            where state = 'running' and lease_until < now() and attempt >= $1 order by lease_until limit 100";
-        let rows = query(&client, sql, &[&bounded(max_attempts)]).await.doing(doing)?;
+            where state = 'running' and kind = $1 and lease_until < now() and attempt >= $2
+            order by lease_until limit 100";
+        let rows = query(&client, sql, &[&kind.as_str(), &bounded(max_attempts)]).await.doing(doing)?;
         rows.iter().map(lease).collect()
     }
 

@@ -1,7 +1,9 @@
 //! What is known of an image, read in one statement so that it is one moment's truth.
 
 use super::{StoreError, parsed};
-use crate::domain::{ImageFormat, ImageId, ImageStatus, Sha256, Stage, StageStatus, ThumbnailSize};
+use crate::domain::{
+    CallbackUrl, ImageFormat, ImageId, ImageStatus, Sha256, Stage, StageStatus, ThumbnailSize,
+};
 use std::collections::BTreeMap;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio_postgres::Row;
@@ -50,6 +52,8 @@ pub struct ImageRecord {
     pub exif: BTreeMap<String, String>,
     /// What was odd.
     pub warnings: Vec<String>,
+    /// Who is told how it ends.
+    pub callback_url: Option<CallbackUrl>,
     /// How each stage stands.
     pub stages: Vec<StageRecord>,
 }
@@ -80,9 +84,10 @@ pub(super) const SUMMARY: &str = "
 /// The columns of the details beside the summary: the newest job of each kind, and the newest run of each stage.
 pub(super) const DETAILS: &str = "
     i.taken_at, coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
-    coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings,
+    coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings, i.callback_url,
     (select jsonb_object_agg(j.kind, jsonb_build_object('state', j.state, 'attempt', j.attempt)) from (
-        select distinct on (kind) kind, state, attempt from jobs where image_id = i.id order by kind, id desc
+        select distinct on (kind) kind, state, attempt from jobs
+        where image_id = i.id and kind in ('image', 'caption') order by kind, id desc
     ) j) as jobs,
     (select jsonb_object_agg(r.stage, to_jsonb(r)) from (
         select distinct on (stage) stage, queue_ms, run_ms, error_code, error
@@ -140,6 +145,10 @@ pub(super) fn details(row: &Row) -> Result<ImageRecord, StoreError> {
         has_gps: row.get("has_gps"),
         exif: json(row, "exif")?,
         warnings: row.get("warnings"),
+        callback_url: row
+            .get::<_, Option<&str>>("callback_url")
+            .map(|_| parsed(row, "images", "callback_url", summary.id.get()))
+            .transpose()?,
         stages,
         summary,
     })

@@ -59,4 +59,22 @@ impl Store {
         answered(transaction.commit()).await.doing(doing)?;
         Ok(i64::try_from(gone.len()) == Ok(PART))
     }
+
+    /// Forgets up to a thousand events that happened more than `age` ago, with all that is known of their delivery, unless
+    /// they are still being told. The answer is whether there may be more.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn forget_webhook_events(&self, age: Duration) -> Result<bool, StoreError> {
+        let doing = "forgetting webhooks";
+        let client = self.client(doing).await?;
+        let sql = "
+            delete from webhook_events where id in (
+                select id from webhook_events e
+                where created_at < now() - $2 * interval '1 second' and not exists (
+                    select from jobs
+                    where event_id = e.id and kind = 'webhook' and state in ('queued', 'running'))
+                order by created_at limit $1 for update skip locked)";
+        Ok(execute(&client, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)? == PART.unsigned_abs())
+    }
 }

@@ -29,7 +29,7 @@ pub struct FailedWalk {
 /// What a walk meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedImage {
-    /// The image that failed, or whose caption did.
+    /// The image that failed, or whose caption or webhook did.
     pub image: ImageId,
     /// The code of the failure.
     pub code: String,
@@ -69,7 +69,7 @@ impl Store {
         Ok(Retried::Queued(row.get("original_name")))
     }
 
-    /// Begins a walk over the images that failed, or over those whose caption did.
+    /// Begins a walk over the images that failed, or over those whose caption, or whose newest webhook, did.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
@@ -78,7 +78,7 @@ impl Store {
         let client = self.client(doing).await?;
         let sql = match kind {
             JobKind::Image => "select coalesce(max(id), 0) as newest from images",
-            JobKind::Caption => "select coalesce(max(id), 0) as newest from jobs",
+            JobKind::Caption | JobKind::Webhook => "select coalesce(max(id), 0) as newest from jobs",
         };
         let until = query_one(&client, sql, &[]).await.doing(doing)?.get("newest");
         Ok(FailedWalk { kind, after: i64::MIN, until })
@@ -92,28 +92,21 @@ impl Store {
     pub async fn next_failed(&self, walk: &mut FailedWalk) -> Result<Option<Vec<FailedImage>>, StoreError> {
         let doing = "looking for what has failed";
         let client = self.client(doing).await?;
-        let (ends_at, step, failures) = match walk.kind {
+        let (ends_at, step) = match walk.kind {
             JobKind::Image => (
                 "select max(id) as last from (
                     select id from images where status = 'failed' and id > $1 and id <= $2 order by id limit $3) as step",
                 IMAGES_A_STEP,
-                "select id as image_id, error_code from images
-                 where status = 'failed' and id > $1 and id <= $2 order by id",
             ),
-            JobKind::Caption => (
+            JobKind::Caption | JobKind::Webhook => (
                 "select max(id) as last from (
                     select id from jobs where id > $1 and id <= $2 order by id limit $3) as step",
                 JOBS_A_STEP,
-                "select j.image_id, j.error_code from jobs j join images i on i.id = j.image_id
-                 where j.id > $1 and j.id <= $2 and j.kind = 'caption' and j.state = 'failed' and i.status = 'success'
-                   and not exists (select 1 from jobs newer
-                                   where newer.image_id = j.image_id and newer.kind = 'caption' and newer.id > j.id)
-                 order by j.id",
             ),
         };
         let row = query_one(&client, ends_at, &[&walk.after, &walk.until, &step]).await.doing(doing)?;
         let Some(last) = row.get::<_, Option<i64>>("last") else { return Ok(None) };
-        let rows = query(&client, failures, &[&walk.after, &last]).await.doing(doing)?;
+        let rows = query(&client, &failures(walk.kind), &[&walk.after, &last]).await.doing(doing)?;
         walk.after = last;
         let met = |row: &tokio_postgres::Row| FailedImage {
             image: ImageId::new(row.get("image_id")),
@@ -132,19 +125,49 @@ impl Store {
         let mut client = self.client(doing).await?;
         let transaction = answered(client.transaction()).await.doing(doing)?;
         let ids: Vec<i64> = images.iter().map(|image| image.get()).collect();
-        let status = match kind {
-            JobKind::Image => ImageStatus::Failed,
-            JobKind::Caption => ImageStatus::Success,
-        };
         // Waits for whoever has one of them in hand, and sees what that left. In the order of ids, so that two who retry
         // in bulk cannot wait in a circle.
-        let sql = "select id from images where id = any($1) and status = $2 order by id for update";
-        let locked = query(&transaction, sql, &[&ids, &status.as_str()]).await.doing(doing)?;
+        let sql = "select id from images where id = any($1) and status = any($2) order by id for update";
+        let locked = query(&transaction, sql, &[&ids, &retried(kind)]).await.doing(doing)?;
         let locked: Vec<i64> = locked.iter().map(|row| row.get("id")).collect();
-        let reopened = reopen(&transaction, kind, &locked).await?;
+        let queued = match kind {
+            JobKind::Image | JobKind::Caption => reopen(&transaction, kind, &locked).await?,
+            JobKind::Webhook => replay(&transaction, &locked).await?,
+        };
         answered(transaction.commit()).await.doing(doing)?;
-        Ok(reopened)
+        Ok(queued)
     }
+}
+
+/// What has failed between two ids: of images, or of jobs whose failure is the newest of their kind.
+fn failures(kind: JobKind) -> String {
+    let jobs = |status| {
+        format!(
+            "select j.image_id, j.error_code from jobs j join images i on i.id = j.image_id
+             where j.id > $1 and j.id <= $2 and j.kind = '{kind}' and j.state = 'failed' and i.status {status}
+               and not exists (select 1 from jobs newer
+                               where newer.image_id = j.image_id and newer.kind = '{kind}' and newer.id > j.id)
+             order by j.id"
+        )
+    };
+    match kind {
+        JobKind::Image => "select id as image_id, error_code from images
+                           where status = 'failed' and id > $1 and id <= $2 order by id"
+            .to_owned(),
+        JobKind::Caption => jobs("= 'success'"),
+        // What an image told that is being processed again is not true any more.
+        JobKind::Webhook => jobs("<> 'processing'"),
+    }
+}
+
+/// The statuses of images whose jobs of a kind can be asked for again.
+fn retried(kind: JobKind) -> Vec<&'static str> {
+    let statuses: &[ImageStatus] = match kind {
+        JobKind::Image => &[ImageStatus::Failed],
+        JobKind::Caption => &[ImageStatus::Success],
+        JobKind::Webhook => &[ImageStatus::Success, ImageStatus::Failed],
+    };
+    statuses.iter().map(|status| status.as_str()).collect()
 }
 
 /// Queues a job for each of these images, which are locked; a caption only where the last one has failed.
@@ -163,4 +186,21 @@ async fn reopen(
         select id, pg_notify('darkroom_jobs', ''), pg_notify('darkroom_images', id::text) from reopened";
     let rows = query(transaction, sql, &[&images, &kind.as_str()]).await.doing("queueing jobs again")?;
     Ok(rows.iter().map(|row| ImageId::new(row.get("id"))).collect())
+}
+
+/// Queues another delivery of what each of these images, which are locked, has told last, where that has failed.
+async fn replay(transaction: &Transaction<'_>, images: &[i64]) -> Result<Vec<ImageId>, StoreError> {
+    let sql = "
+        with queued as (
+            insert into jobs (image_id, kind, event_id)
+            select last.image_id, 'webhook', last.event_id
+            from unnest($1::bigint[]) as image (id)
+            cross join lateral (
+                select image_id, event_id, state from jobs where image_id = image.id and kind = 'webhook'
+                order by id desc limit 1) last
+            where last.state = 'failed' order by image.id
+            on conflict do nothing returning image_id)
+        select image_id, pg_notify('darkroom_jobs', 'webhook') from queued";
+    let rows = query(transaction, sql, &[&images]).await.doing("replaying webhooks")?;
+    Ok(rows.iter().map(|row| ImageId::new(row.get("image_id"))).collect())
 }

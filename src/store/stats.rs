@@ -23,7 +23,7 @@ pub struct Stats {
     pub seconds_of_successful: f64,
     /// Bytes of originals and thumbnails.
     pub stored_bytes: i64,
-    /// Jobs that wait.
+    /// Image and caption jobs that wait.
     pub queue_depth: i64,
     /// How long the oldest due job has waited, in seconds.
     pub oldest_waiting_seconds: f64,
@@ -33,6 +33,21 @@ pub struct Stats {
     pub stages: BTreeMap<String, StageStats>,
     /// Failed images by code.
     pub failures: BTreeMap<String, i64>,
+    /// Webhooks, which none of the numbers above counts.
+    pub webhooks: WebhookStats,
+}
+
+/// How many webhooks stand where, of those that are still kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WebhookStats {
+    /// Waiting for a worker, or for the next attempt.
+    pub waiting: i64,
+    /// In the hands of a worker.
+    pub running: i64,
+    /// Delivered.
+    pub delivered: i64,
+    /// Given up.
+    pub failed: i64,
 }
 
 /// The state of a stage; times in milliseconds over the last thousand runs.
@@ -74,7 +89,7 @@ impl Store {
                        select from images where completed_at > now() - interval '1 minute'
                        order by completed_at desc limit 100000) finished) as last_minute,
                    coalesce(extract(epoch from now() - (
-                       select min(due_at) from jobs where state = 'queued')), 0)::float8 as oldest";
+                       select min(due_at) from jobs where state = 'queued' and kind <> 'webhook')), 0)::float8 as oldest";
         let row = query_one(&transaction, sql, &[]).await.doing(doing)?;
         stats.last_minute = row.get("last_minute");
         // A retry that is not due yet lies in the future.
@@ -111,6 +126,10 @@ fn count(stats: &mut Stats, name: &str, n: i64) {
         ["bytes"] => stats.stored_bytes = n,
         ["microseconds"] => stats.seconds_of_successful = n as f64 / 1e6,
         ["queued"] => stats.queue_depth = n,
+        ["webhooks", "queued"] => stats.webhooks.waiting = n,
+        ["webhooks", "running"] => stats.webhooks.running = n,
+        ["webhooks", "succeeded"] => stats.webhooks.delivered = n,
+        ["webhooks", "failed"] => stats.webhooks.failed = n,
         ["failures", code] if n > 0 => drop(stats.failures.insert(code.to_owned(), n)),
         ["stages", stage, "count"] => stats.stages.entry(stage.to_owned()).or_default().count = n,
         ["stages", stage, "failed"] => stats.stages.entry(stage.to_owned()).or_default().failed = n,

@@ -3,7 +3,7 @@
 use super::error::Doing;
 use super::keys::caller_column;
 use super::{Store, StoreError, answered, execute, query_one, query_opt};
-use crate::domain::{FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::domain::{CallbackUrl, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
 use deadpool_postgres::{GenericClient, Transaction};
 
 /// An upload whose file is durable and whose row is not there yet.
@@ -21,6 +21,8 @@ pub struct NewImage {
     pub key: FileKey,
     /// The client's `Idempotency-Key`, if it sent one.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Who is told how it ends.
+    pub callback_url: Option<CallbackUrl>,
 }
 
 /// What became of an upload.
@@ -99,8 +101,8 @@ async fn claim_key(
 async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId, StoreError> {
     let sql = "
         with image as (
-            insert into images (original_name, format, sha256, size_bytes, original_key)
-            values ($1, $2, $3, $4, $5) returning id
+            insert into images (original_name, format, sha256, size_bytes, original_key, callback_url)
+            values ($1, $2, $3, $4, $5, $6) returning id
         ), job as (
             insert into jobs (image_id, kind) select id, 'image' from image
         )
@@ -114,6 +116,7 @@ async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId
             &image.sha256.as_bytes().as_slice(),
             &i64::try_from(image.size_bytes).unwrap_or(i64::MAX),
             &image.key.as_str(),
+            &image.callback_url.as_ref().map(CallbackUrl::as_str),
         ],
     )
     .await

@@ -2,17 +2,17 @@
 
 use super::told::Told;
 use super::{BACKOFF, Worker};
-use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict, reason};
+use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun, Verdict, reason};
 use crate::files::FileError;
-use crate::store::{Claim, Ending, Finish, Lease, MadeImage, StoreError, Work};
+use crate::store::{Claim, Ending, Finish, History, Lease, MadeImage, StoreError, Work};
 use std::any::Any;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// What an attempt came to: its stages, and how it ended.
+/// What an attempt came to: what is kept of it, and how it ended.
 pub(super) struct Outcome {
-    pub(super) runs: Vec<StageRun>,
+    pub(super) history: History,
     pub(super) result: Result<Ending, Failure>,
 }
 
@@ -39,6 +39,7 @@ impl Worker {
         match work {
             Work::Image { original } => self.image_job(lease, &original, cancelled).await,
             Work::Caption { medium, format } => self.caption_job(&medium, format, cancelled).await,
+            Work::Webhook { event, now } => self.webhook_job(&event, now, cancelled).await,
         }
     }
 
@@ -57,11 +58,13 @@ impl Worker {
     }
 
     /// Records how the attempt ended, for as long as Postgres needs to come back, within two leases.
-    async fn settle(&self, lease: Lease, Outcome { runs, result }: Outcome, begun: Instant) {
+    async fn settle(&self, lease: Lease, Outcome { history, result }: Outcome, begun: Instant) {
         let Lease { image, job, attempt, kind, .. } = lease;
-        let max = self.settings.max_attempts;
-        let verdict =
-            |failure: &Failure| Verdict::of(failure, attempt, max, self.settings.backoff(), rand::random());
+        let policy = match kind {
+            JobKind::Image | JobKind::Caption => self.settings.retry_policy(),
+            JobKind::Webhook => self.webhook_retries,
+        };
+        let verdict = |failure: &Failure| Verdict::of(failure, attempt, policy, rand::random());
         let (ending, retry) = match result {
             Ok(ending) => (ending, None),
             Err(failure) => match verdict(&failure) {
@@ -71,8 +74,8 @@ impl Worker {
         };
         let recorded = self.persist(|| async {
             match retry {
-                Some(wait) => self.store.retry_later(lease, wait, &runs).await,
-                None => self.store.end_job(lease, &ending, &runs).await,
+                Some(wait) => self.store.retry_later(lease, wait, &history).await,
+                None => self.store.end_job(lease, &ending, &history).await,
             }
         });
         let finish = match recorded.await {

@@ -23,7 +23,7 @@ impl Worker {
             Ok(_) => StageRun { stage: Stage::Caption, run: begun.elapsed(), failure: None },
             Err(failure) => failed_run(Stage::Caption, begun, failure),
         };
-        Outcome { runs: vec![run], result: result.map(Ending::Caption) }
+        Outcome { history: vec![run].into(), result: result.map(Ending::Caption) }
     }
 
     async fn ask(&self, medium: &FileKey, format: ThumbnailFormat) -> Result<String, Failure> {

@@ -34,7 +34,7 @@ impl Worker {
             Ok(looked) => looked,
             Err(failure) => {
                 runs.push(failed_run(Stage::Metadata, begun, &failure));
-                return Outcome { runs, result: Err(failure) };
+                return Outcome { history: runs.into(), result: Err(failure) };
             }
         };
         runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
@@ -55,7 +55,7 @@ impl Worker {
                 Err(failure)
             }
         };
-        Outcome { runs, result }
+        Outcome { history: runs.into(), result }
     }
 
     /// Reads the file, its header and its metadata.

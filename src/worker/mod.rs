@@ -9,13 +9,15 @@ mod caption_job;
 mod image_job;
 mod own_thread;
 mod told;
+mod webhook_job;
 
 use crate::captioner::Captioner;
-use crate::domain::{Backoff, JobKind, Outage, reason};
+use crate::domain::{Backoff, JobKind, Outage, RetryPolicy, reason};
 use crate::files::Files;
 use crate::queue::{Announcement, Delivery, Queue};
 use crate::settings::{self, Settings};
 use crate::store::{Claim, Store, StoreError};
+use crate::webhooks::Webhooks;
 use admission::Admission;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,7 +34,9 @@ pub struct Worker {
     files: Files,
     queue: Queue,
     captioner: Option<Captioner>,
+    webhooks: Option<Webhooks>,
     settings: settings::Worker,
+    webhook_retries: RetryPolicy,
     max_pixels: u64,
     memory: Admission,
     /// What the log knows of the database.
@@ -57,16 +61,20 @@ impl Worker {
         files: Files,
         queue: Queue,
         captioner: Option<Captioner>,
+        webhooks: Option<Webhooks>,
         settings: &Settings,
     ) -> Arc<Self> {
         let memory = Admission::new(settings.worker.memory_budget_bytes);
+        let webhook_retries = settings.webhooks.retry_policy();
         let (settings, max_pixels) = (settings.worker.clone(), settings.limits.max_pixels);
         Arc::new(Self {
             store,
             files,
             queue,
             captioner,
+            webhooks,
             settings,
+            webhook_retries,
             max_pixels,
             memory,
             database: Mutex::default(),
@@ -102,6 +110,7 @@ impl Worker {
         let concurrency = match kind {
             JobKind::Image => self.settings.image_concurrency(),
             JobKind::Caption => self.settings.caption_concurrency,
+            JobKind::Webhook => self.settings.webhook_concurrency,
         };
         let permits = Arc::new(Semaphore::new(concurrency));
         let mut consumer = self.queue.consume(kind, u16::try_from(concurrency).unwrap_or(u16::MAX));

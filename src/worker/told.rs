@@ -1,6 +1,6 @@
 //! What the log is told of an attempt: one line, with the ids, and with what happens next.
 
-use crate::domain::{Failure, JobKind};
+use crate::domain::Failure;
 use crate::store::{Ending, Lease};
 use std::time::Duration;
 
@@ -43,13 +43,10 @@ impl<'a> Told<'a> {
             }
             Self::Failed(failure) => {
                 let (code, error, detail) = (failure.code().as_str(), failure.text(), failure.detail());
-                let bulk = match kind {
-                    JobKind::Image => "--retry-failed",
-                    JobKind::Caption => "--retry-failed --captions",
-                };
+                let remedy = kind.remedy(lease.image, lease.job);
                 tracing::warn!(
                     image, job, attempt, %kind, ms, code, error, detail,
-                    "failed for good; POST /api/images/{image}/retry or {bulk} asks for it again"
+                    "failed for good; {remedy} asks for it again"
                 );
             }
         }

@@ -150,7 +150,8 @@ impl Site {
     /// I7: nothing waits in the broker that waits nowhere else.
     async fn verify_queues(&self, expected: Expected) {
         let begun = Instant::now();
-        for (queue, depth) in [("image", 0), ("caption", 0), ("dead", expected.dead_letters)] {
+        for (queue, depth) in [("image", 0), ("caption", 0), ("webhook", 0), ("dead", expected.dead_letters)]
+        {
             loop {
                 let ready = self.ground.broker().ready(queue).await;
                 if ready == depth {

@@ -130,6 +130,7 @@ fn the_readme_names_every_setting_and_every_path() {
     let document: Value = serde_json::from_str(&darkroom::http::json()).unwrap();
     for path in document["paths"].as_object().unwrap().keys() {
         let example = path.trim_end_matches('/').replace("{id}", "1").replace("{size}", "small");
+        let example = example.replace("{delivery_id}", "9");
         assert!(README.contains(&example), "README.md shows no call of {example}");
     }
 }

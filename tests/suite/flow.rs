@@ -103,7 +103,7 @@ async fn many_uploads_at_once_are_each_processed_once(carrier: Carrier) {
     ground.assert_files_match_rows().await;
     app.stop().await;
     if let Some(broker) = &ground.broker {
-        for queue in ["image", "caption", "dead"] {
+        for queue in ["image", "caption", "webhook", "dead"] {
             assert_eq!(broker.ready(queue).await, 0, "{queue}");
         }
     }

@@ -154,9 +154,9 @@ async fn the_relay_and_the_reaper_read_a_batch_of_any_backlog() {
         database.run(known).await;
         let read = rows_read(&database, |store| async move {
             assert!(store.next_announcement(JobKind::Image).await.unwrap().is_some());
-            assert!(store.requeue_expired(5).await.unwrap().is_empty());
-            assert!(store.expired_for_good(5).await.unwrap().is_empty());
             for kind in JobKind::ALL {
+                assert!(store.requeue_expired(*kind, 5).await.unwrap().is_empty());
+                assert!(store.expired_for_good(*kind, 5).await.unwrap().is_empty());
                 assert_eq!(store.reannounce(*kind, false, LEASE).await.unwrap(), 0);
             }
         });

@@ -37,3 +37,5 @@ mod retries;
 #[path = "../support/mod.rs"]
 mod support;
 mod tallies;
+mod webhook_targets;
+mod webhooks;

@@ -7,7 +7,7 @@ use darkroom::domain::{
     Stage, StageRun, ThumbnailFormat, ThumbnailSize,
 };
 use darkroom::store::{
-    Claim, Ending, Finish, Lease, MadeImage, MadeThumbnail, NewImage, Recorded, Retried, Store, Work,
+    Claim, Ending, Finish, History, Lease, MadeImage, MadeThumbnail, NewImage, Recorded, Retried, Store, Work,
 };
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub async fn upload(store: &Store) -> ImageId {
         size_bytes: 1000,
         key: FileKey::original(rand::random(), ImageFormat::Jpeg),
         idempotency_key: None,
+        callback_url: None,
     };
     match store.record_upload(&image).await.unwrap() {
         Recorded::New(id) => id,
@@ -35,9 +36,9 @@ pub async fn claim(store: &Store, database: &Database, image: ImageId) -> Claim 
     store.claim(job, rand::random(), LEASE).await.unwrap().unwrap()
 }
 
-pub fn runs(failure: Option<&Failure>) -> Vec<StageRun> {
+pub fn runs(failure: Option<&Failure>) -> History {
     let run = |stage, failure| StageRun { stage, run: Duration::from_millis(5), failure };
-    vec![run(Stage::Metadata, None), run(Stage::Thumbnails, failure.cloned())]
+    vec![run(Stage::Metadata, None), run(Stage::Thumbnails, failure.cloned())].into()
 }
 
 pub fn made(lease: Lease, original: &FileKey, wants_caption: bool) -> Ending {
@@ -72,7 +73,8 @@ async fn assert_counts_match_rows(database: &Database) {
             select 'images', count(*) from images
             union all select 'images.' || status, count(*) from images group by status
             union all select 'failures.' || error_code, count(*) from images where error is not null group by error_code
-            union all select 'queued', count(*) from jobs where state = 'queued'
+            union all select 'queued', count(*) from jobs where state = 'queued' and kind <> 'webhook'
+            union all select 'webhooks.' || state, count(*) from jobs where kind = 'webhook' group by state
             union all select 'bytes', (select coalesce(sum(size_bytes), 0) from images)
                 + (select coalesce(sum(size_bytes), 0) from thumbnails)
             union all select 'microseconds',
@@ -119,7 +121,8 @@ async fn counts_follow_an_image_through_its_life() {
     }
     assert_counts_match_rows(&database).await;
     let caption = claim(&store, &database, captioned).await;
-    let recorded = store.end_job(caption.lease, &Ending::Caption("A dog.".to_owned()), &[]).await.unwrap();
+    let ending = Ending::Caption("A dog.".to_owned());
+    let recorded = store.end_job(caption.lease, &ending, &Vec::new().into()).await.unwrap();
     assert!(matches!(recorded, Finish::Recorded { .. }));
     assert_counts_match_rows(&database).await;
 

@@ -138,7 +138,7 @@ async fn open(url: &str) -> (Connection, Channel) {
 impl Drop for Broker {
     fn drop(&mut self) {
         let url = self.url.clone();
-        let queues = ["image", "caption", "dead"].map(|name| self.queue(name));
+        let queues = ["image", "caption", "webhook", "dead"].map(|name| self.queue(name));
         let exchanges = [self.prefix.clone(), self.queue("dead")];
         // Not within the runtime of the test, which may be ending.
         let deleting = std::thread::spawn(move || {

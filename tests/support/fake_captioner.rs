@@ -1,12 +1,7 @@
 //! A captioner that really listens, and answers as it is told.
 
-use poem::http::StatusCode;
-use poem::listener::{Acceptor, Listener, TcpListener};
-use poem::web::{Data, Json};
-use poem::{Body, EndpointExt, Response, Route, Server, handler, post};
+use crate::support::fake_server::{FakeServer, Reply};
 use serde_json::Value;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the fake answers.
@@ -28,93 +23,49 @@ pub enum Mode {
     Flood,
 }
 
-#[derive(Clone)]
-struct State {
-    mode: Arc<Mutex<Mode>>,
-    asked: Arc<Mutex<Vec<Value>>>,
-}
-
 /// An OpenAI-compatible server; it ends with its owner.
-pub struct FakeCaptioner {
-    address: SocketAddr,
-    state: State,
-    server: tokio::task::JoinHandle<()>,
-}
+pub struct FakeCaptioner(FakeServer);
 
 impl FakeCaptioner {
     pub async fn start(mode: Mode) -> Self {
-        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
-        let address = *acceptor.local_addr()[0].0.as_socket_addr().unwrap();
-        let state = State { mode: Arc::new(Mutex::new(mode)), asked: Arc::default() };
-        let routes = Route::new().at("/v1/chat/completions", post(complete)).data(state.clone());
-        let server =
-            tokio::spawn(async move { Server::new_with_acceptor(acceptor).run(routes).await.unwrap() });
-        Self { address, state, server }
+        Self(FakeServer::start(mode.into()).await)
     }
 
     pub fn set(&self, mode: Mode) {
-        *self.state.mode.lock().unwrap() = mode;
+        self.0.set(mode.into());
     }
 
     /// The questions so far.
     pub fn asked(&self) -> Vec<Value> {
-        self.state.asked.lock().unwrap().clone()
+        self.0.asked().iter().map(|question| serde_json::from_slice(&question.body).unwrap()).collect()
     }
 
     /// Host and port, for a proxy before it.
     pub fn address(&self) -> String {
-        self.address.to_string()
+        self.0.address()
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.0.url("/v1")
     }
 }
 
-impl Drop for FakeCaptioner {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-#[handler]
-async fn complete(Data(state): Data<&State>, Json(question): Json<Value>) -> Response {
-    state.asked.lock().unwrap().push(question);
-    let mode = state.mode.lock().unwrap().clone();
-    match mode {
-        Mode::Caption(text) => caption(text),
-        Mode::Late(wait, text) => {
-            tokio::time::sleep(wait).await;
-            caption(text)
-        }
-        Mode::Refuse(status, text) => {
-            Response::builder().status(StatusCode::from_u16(status).unwrap()).body(text)
-        }
-        Mode::RefuseWith(status, headers, text) => {
-            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
-            for (name, value) in headers {
-                response = response.header(*name, *value);
-            }
-            response.body(text)
-        }
-        Mode::Drip => endless(1, Duration::from_millis(200)),
-        Mode::Flood => endless(64 * 1024, Duration::ZERO),
-        Mode::Hang => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
-            Response::default()
+impl From<Mode> for Reply {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Caption(text) => caption(Duration::ZERO, text),
+            Mode::Late(after, text) => caption(after, text),
+            Mode::Refuse(status, text) => Self::new(status, text),
+            Mode::RefuseWith(status, headers, text) => Self::with(status, headers, text),
+            Mode::Hang => Self::Hang,
+            Mode::Drip => Self::Drip,
+            Mode::Flood => Self::Flood,
         }
     }
 }
 
-fn caption(text: &str) -> Response {
+fn caption(after: Duration, text: &str) -> Reply {
     let answer = serde_json::json!({"choices": [{"message": {"role": "assistant", "content": text}}]});
-    Response::builder().content_type("application/json").body(answer.to_string())
-}
-
-fn endless(bytes: usize, pause: Duration) -> Response {
-    let chunks = futures_util::stream::unfold((), move |()| async move {
-        tokio::time::sleep(pause).await;
-        Some((Ok::<_, std::io::Error>(vec![b' '; bytes]), ()))
-    });
-    Response::builder().content_type("application/json").body(Body::from_bytes_stream(chunks))
+    let headers = &[("content-type", "application/json")];
+    Reply::Text { after, status: 200, headers, body: answer.to_string() }
 }

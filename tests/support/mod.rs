@@ -8,6 +8,7 @@ pub mod broker;
 pub mod client;
 pub mod database;
 pub mod fake_captioner;
+pub mod fake_server;
 pub mod ground;
 pub mod listener;
 pub mod pictures;

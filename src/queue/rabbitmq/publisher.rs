@@ -15,18 +15,20 @@ const PERSISTENT: u8 = 2;
 pub(in crate::queue) struct Publishers {
     image: Publisher,
     caption: Publisher,
+    webhook: Publisher,
 }
 
 impl Publishers {
     pub(in crate::queue) fn new(broker: &Broker) -> Self {
         let of = |kind| Publisher { broker: broker.clone(), kind, line: Mutex::default() };
-        Self { image: of(JobKind::Image), caption: of(JobKind::Caption) }
+        Self { image: of(JobKind::Image), caption: of(JobKind::Caption), webhook: of(JobKind::Webhook) }
     }
 
     pub(in crate::queue) const fn of(&self, kind: JobKind) -> &Publisher {
         match kind {
             JobKind::Image => &self.image,
             JobKind::Caption => &self.caption,
+            JobKind::Webhook => &self.webhook,
         }
     }
 }

@@ -14,6 +14,7 @@ pub(in crate::queue) struct Names {
     pub(super) exchange: ShortString,
     image: ShortString,
     caption: ShortString,
+    webhook: ShortString,
     /// Exchange and queue of what could not be understood, or was delivered too often.
     dead: ShortString,
 }
@@ -28,13 +29,20 @@ const DELETION: Duration = Duration::from_secs(15);
 impl Names {
     pub(super) fn new(prefix: &str) -> Self {
         let name = |suffix| format!("{prefix}.{suffix}").into();
-        Self { exchange: prefix.into(), image: name("image"), caption: name("caption"), dead: name("dead") }
+        Self {
+            exchange: prefix.into(),
+            image: name("image"),
+            caption: name("caption"),
+            webhook: name("webhook"),
+            dead: name("dead"),
+        }
     }
 
     pub(super) fn queue(&self, kind: JobKind) -> ShortString {
         match kind {
             JobKind::Image => self.image.clone(),
             JobKind::Caption => self.caption.clone(),
+            JobKind::Webhook => self.webhook.clone(),
         }
     }
 

@@ -78,8 +78,8 @@ fn draw(chance: &mut StdRng) -> Fault {
         9 => Fault::BrokerDeaf(ear(chance)),
         10 => Fault::BrokerSlow,
         11 => Fault::BrokerAlarmed,
-        12 => Fault::QueuePurged(["image", "caption"].choose(chance).unwrap()),
-        13 => Fault::QueueDeleted(["image", "caption", "dead"].choose(chance).unwrap()),
+        12 => Fault::QueuePurged(["image", "caption", "webhook"].choose(chance).unwrap()),
+        13 => Fault::QueueDeleted(["image", "caption", "webhook", "dead"].choose(chance).unwrap()),
         14 => Fault::ConnectionsClosed,
         15 => Fault::MessagesDoubled,
         16 => {

@@ -81,7 +81,7 @@ async fn queue_purged(arena: Arena) {
 async fn queues_and_exchange_deleted_while_in_use(arena: Arena) {
     let site = arena.site(&[]).await;
     for round in 0..arena.dose(2, 10) {
-        for queue in ["image", "caption", "dead"] {
+        for queue in ["image", "caption", "webhook", "dead"] {
             site.upload(2).await;
             site.ground.broker().delete_queue(queue).await;
             site.upload(2).await;
