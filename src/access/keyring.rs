@@ -130,7 +130,7 @@ struct Reader {
 
 impl Reader {
     async fn read_for_ever(self, alone: bool) {
-        let (mut outage, mut look_for_none) = (Outage::none(), alone);
+        let (mut outage, mut look_for_none, mut noted) = (Outage::none(), alone, Instant::now());
         loop {
             let begun = Instant::now();
             match self.store.keys_in_force().await {
@@ -144,7 +144,10 @@ impl Reader {
                         );
                     }
                     self.publish.send_modify(|reading| reading.succeed(begun, keys, self.limit));
-                    self.note_use().await;
+                    if noted.elapsed() >= EVERY {
+                        noted = Instant::now();
+                        self.note_use().await;
+                    }
                 }
                 Err(error) => {
                     let error = reason(&error);
