@@ -8,6 +8,7 @@ mod messages;
 mod operations;
 mod postgres;
 mod volume;
+mod webhooks;
 mod worker;
 
 use crate::servers::is_root;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Row> {
         messages::rows(),
         volume::rows(),
         captioner::rows(),
+        webhooks::rows(),
         operations::rows(),
         load::rows(),
     ];
