@@ -110,13 +110,23 @@ impl Access {
         if !secret::has_form(sent) {
             return Err(Stranger::Unknown);
         }
-        let identity = guard.table.find(&digest).await?;
-        identity.usage.used.store(true, Ordering::Relaxed);
-        Ok(identity)
+        guard.in_table(&digest).await
+    }
+
+    /// Whether a caller who was let in some time ago still would be. While nobody can tell, it stays at that.
+    pub async fn still_admits(&self, caller: &Caller) -> bool {
+        let (Asked::Everybody(guard), Caller::Holder { digest, .. }) = (&self.0, caller) else { return true };
+        guard.configured(digest).is_some() || !matches!(guard.in_table(digest).await, Err(Stranger::Unknown))
     }
 }
 
 impl Guard {
+    async fn in_table(&self, digest: &Sha256) -> Result<Arc<Identity>, Stranger> {
+        let identity = self.table.find(digest).await?;
+        identity.usage.used.store(true, Ordering::Relaxed);
+        Ok(identity)
+    }
+
     /// Compared in constant time, each of them: the time tells neither how much of a digest was right nor which one was
     /// meant. These keys may have been thought of by people, who can be guessed from a part of a digest.
     fn configured(&self, sent: &Sha256) -> Option<Arc<Identity>> {

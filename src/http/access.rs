@@ -4,7 +4,7 @@ use super::incoming::Incoming;
 use super::refusal::Refusal;
 use super::{catch, request_id, scopes};
 use crate::access::{Access, Allowance, Identity, Stranger};
-use crate::domain::Scope;
+use crate::domain::{Caller, Scope};
 use poem::http::header::AUTHORIZATION;
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
@@ -17,7 +17,21 @@ const API_KEY: &str = "x-api-key";
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Lets a request through, with its [`Caller`](crate::domain::Caller) as data for the handlers, or refuses it before its
+/// Under what an answer is given; for those that take so long that it may end before them.
+#[derive(Clone)]
+pub(super) struct Admission {
+    access: Access,
+    caller: Caller,
+}
+
+impl Admission {
+    /// Whether the caller would be let in now.
+    pub(super) async fn lasts(&self) -> bool {
+        self.access.still_admits(&self.caller).await
+    }
+}
+
+/// Lets a request through, with its [`Caller`] and its [`Admission`] as data for the handlers, or refuses it before its
 /// body means anything.
 pub(super) async fn with_access<E: Endpoint>(
     access: Access,
@@ -34,7 +48,7 @@ pub(super) async fn with_access<E: Endpoint>(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let allowance = identity.spend();
     let mut response = match check(&identity, needed, allowance) {
-        Ok(()) => serve(&identity, endpoint, request).await,
+        Ok(()) => serve(access, &identity, endpoint, request).await,
         Err(refusal) => refuse(&refusal, request).await,
     };
     let (request_id, caller, status) = (request_id::current(), &identity.caller, response.status().as_u16());
@@ -76,7 +90,13 @@ fn check(identity: &Identity, needed: Scope, allowance: Option<Allowance>) -> Re
     }
 }
 
-async fn serve<E: Endpoint>(identity: &Identity, endpoint: E, mut request: Request) -> Response {
+async fn serve<E: Endpoint>(
+    access: Access,
+    identity: &Identity,
+    endpoint: E,
+    mut request: Request,
+) -> Response {
+    request.set_data(Admission { access, caller: identity.caller.clone() });
     request.set_data(identity.caller.clone());
     match endpoint.call(request).await {
         Ok(answered) => answered.into_response(),

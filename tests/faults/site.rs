@@ -133,6 +133,11 @@ impl Site {
         self.caller.at(&self.ports)
     }
 
+    /// Where the APIs listen.
+    pub fn ports(&self) -> Vec<u16> {
+        self.ports.clone()
+    }
+
     /// A connection to the first API.
     pub async fn raw(&self) -> Raw {
         Raw::connect(&format!("127.0.0.1:{}", self.ports[0])).await

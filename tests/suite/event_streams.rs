@@ -1,10 +1,12 @@
 //! Streams of events as connections: bounded, patient with those who wait, impatient with those who do not read.
 
 use crate::events::listen;
+use crate::keys::{KEYS, new_key};
 use crate::support::client::answer;
-use crate::support::ground::{Carrier, Ground, Running, eventually};
+use crate::support::ground::{Carrier, Ground, PATIENCE, Running, eventually};
 use crate::support::listener::Listener;
 use crate::support::pictures;
+use crate::support::process::output;
 use crate::support::raw::{Raw, request};
 use darkroom::app::Role;
 use reqwest::Method;
@@ -138,6 +140,29 @@ async fn who_lags_behind_is_given_everything_from_the_rows() {
     .await;
     let heard = listener.events(COUNT).await;
     assert!(heard.iter().zip(1..).all(|(event, number)| event.id == number), "each once, in order");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_key_that_opened_it() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let app = ground.start(Role::Standalone, &[KEYS]).await;
+    let keys = [
+        new_key(&ground, &["lent", "--scope", "read"]).await,
+        new_key(&ground, &["own", "--scope", "admin"]).await,
+    ];
+    let with = |key: &str| app.client.request(Method::GET, "/api/events").header("X-API-Key", key);
+    let mut lent = Listener::open(with(&keys[0]), None).await;
+    let mut own = Listener::open(with(&keys[1]), None).await;
+    let (revoked, _, said) = output(&ground, &["--revoke-key", "lent"], &[]).await;
+    assert!(revoked, "{said}");
+    let ended = tokio::time::timeout(PATIENCE, lent.next()).await;
+    assert_eq!(ended.expect("it should end in time"), None);
+    assert_eq!(answer(with(&keys[0])).await.refusal(), (401, "unauthorized"));
+    let sent =
+        answer(app.client.upload_request("k.jpg", &pictures::jpeg(64, 64)).bearer_auth(&keys[1])).await;
+    assert_eq!(sent.status, 202);
+    assert_eq!(own.event().await.kind, "status");
     app.stop().await;
 }
 

@@ -7,6 +7,7 @@ mod wire;
 pub use feed::Feed;
 
 use super::Tag;
+use super::access::Admission;
 use super::refusal::{ImageRefusal, ReadRefusal, Refusal};
 use super::state::State;
 use crate::domain::{EventId, ImageId};
@@ -23,8 +24,10 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, OpenApi};
 use std::io;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// Proxies and clients take a connection for dead that says nothing for long; many wait for a minute, some for half of it.
+/// As often it is asked whether the caller's key is still in force.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A comment, which means nothing to a client.
@@ -89,6 +92,7 @@ impl EventsApi {
     async fn stream_events(
         &self,
         state: Data<&State>,
+        admission: Data<&Admission>,
         /// The `id` of the last event that was seen.
         #[oai(name = "Last-Event-ID", validator(minimum(value = "0")))]
         last_event_id: Header<Option<i64>>,
@@ -98,7 +102,7 @@ impl EventsApi {
         headers: &HeaderMap,
     ) -> Result<EventsResponse, ReadRefusal> {
         let last = last_seen(headers, last_event_id.0, last_event_id_parameter.0)?;
-        Ok(streaming(&state, state.bounded(state.feed.follow_all(last)).await?))
+        Ok(streaming(&state, &admission, state.bounded(state.feed.follow_all(last)).await?))
     }
 
     /// Follow an image
@@ -109,6 +113,7 @@ impl EventsApi {
     async fn stream_image_events(
         &self,
         state: Data<&State>,
+        admission: Data<&Admission>,
         /// The id of the image.
         id: Path<i64>,
         /// The `id` of the last event that was seen.
@@ -125,7 +130,7 @@ impl EventsApi {
         if !state.bounded(state.store.is_known(image)).await? {
             return Err(Refusal::NotFound.into());
         }
-        Ok(streaming(&state, state.feed.follow_image(image, last)?))
+        Ok(streaming(&state, &admission, state.feed.follow_image(image, last)?))
     }
 }
 
@@ -141,17 +146,26 @@ fn last_seen(
     Ok(header.or(parameter).map(EventId::new))
 }
 
-/// Ends with the process: whoever listens shall go on elsewhere.
-fn streaming(state: &State, follower: Follower) -> EventsResponse {
+/// Ends with the process, so that who listens goes on elsewhere; and with the caller's key.
+fn streaming(state: &State, admission: &Admission, follower: Follower) -> EventsResponse {
+    let (admission, stop) = (admission.clone(), state.stop.clone());
+    let end = async move {
+        let excluded = async {
+            while admission.lasts().await {
+                sleep(HEARTBEAT).await
+            }
+        };
+        stop.run_until_cancelled(excluded).await;
+    };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await;
         Some((event, follower))
     });
     let heartbeats = stream::unfold((), |()| async {
-        tokio::time::sleep(HEARTBEAT).await;
+        sleep(HEARTBEAT).await;
         Some((Bytes::from_static(COMMENT), ()))
     });
-    let sent = stream::select(events, heartbeats).take_until(state.stop.clone().cancelled_owned());
+    let sent = stream::select(events, heartbeats).take_until(end);
     let body = Body::from_bytes_stream(sent.map(Ok::<_, io::Error>));
     EventsResponse::Streaming(EventStream(body), "no-store".to_owned(), "no".to_owned())
 }

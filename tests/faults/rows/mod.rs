@@ -3,6 +3,7 @@
 mod api;
 mod broker;
 mod captioner;
+mod events;
 mod load;
 mod messages;
 mod operations;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Row> {
         messages::rows(),
         volume::rows(),
         captioner::rows(),
+        events::rows(),
         webhooks::rows(),
         operations::rows(),
         load::rows(),
