@@ -3,35 +3,19 @@
 use super::deliveries::DeliveriesApi;
 use super::documented::Documented;
 use super::events::EventsApi;
+use super::gallery::GalleryApi;
 use super::health::HealthApi;
 use super::images::ImagesApi;
 use super::pictures::PicturesApi;
 use super::stats::StatsApi;
-use poem_openapi::{ApiResponse, LicenseObject, OpenApi, OpenApiService, ServerObject};
+use poem_openapi::{LicenseObject, OpenApiService, ServerObject};
 
 pub(super) type Apis =
-    Documented<(ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, RootApi)>;
-
-/// Who comes to the front door is shown the description.
-pub(super) struct RootApi;
-
-#[derive(ApiResponse)]
-enum Elsewhere {
-    /// The description of the API.
-    #[oai(status = 303)]
-    SeeOther(#[oai(header = "Location")] String),
-}
-
-#[OpenApi]
-impl RootApi {
-    #[oai(path = "/", method = "get", hidden = true)]
-    async fn root(&self) -> Elsewhere {
-        Elsewhere::SeeOther("/docs".to_owned())
-    }
-}
+    Documented<(ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, GalleryApi)>;
 
 pub(super) fn service() -> OpenApiService<Apis, ()> {
-    let apis = Documented((ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, RootApi));
+    let apis =
+        Documented((ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, GalleryApi));
     // `identifier` would say it better, and is a field of OpenAPI 3.1.
     let license = LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/");
     OpenApiService::new(apis, "Darkroom", env!("CARGO_PKG_VERSION"))

@@ -11,6 +11,7 @@ mod documented;
 mod envelope;
 mod events;
 mod examples;
+mod gallery;
 mod health;
 mod images;
 mod incoming;

@@ -79,7 +79,7 @@ enum OriginalResponse {
 const CACHE: &str = "private, max-age=31536000, immutable";
 
 /// No browser shall take a picture for a page.
-const NOSNIFF: &str = "nosniff";
+pub(super) const NOSNIFF: &str = "nosniff";
 
 pub(super) struct PicturesApi;
 
@@ -189,7 +189,7 @@ fn entity_tag(file: &StoredFile) -> String {
 }
 
 /// RFC 9110, 13.1.2: a list of tags, compared weakly, or `*`.
-fn names(if_none_match: Option<&str>, tag: &str) -> bool {
+pub(super) fn names(if_none_match: Option<&str>, tag: &str) -> bool {
     if_none_match.is_some_and(|list| {
         list.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
     })

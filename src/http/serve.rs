@@ -13,7 +13,7 @@ use poem::{Endpoint, EndpointExt, Response, Route, get, handler};
 use poem_openapi::OpenApiService;
 use std::time::Duration;
 
-/// The API server: all operations, the document, Swagger UI.
+/// The API server: all operations, the gallery, the document, Swagger UI.
 pub fn api(state: State, probes: Probes, access: Access) -> impl Endpoint<Output = Response> + 'static {
     let service = document::service();
     let routes = Route::new()

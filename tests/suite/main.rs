@@ -23,6 +23,7 @@ mod events;
 mod faults;
 mod flow;
 mod full_tables;
+mod gallery;
 mod health;
 mod hostile;
 mod hostile_uploads;

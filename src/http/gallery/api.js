@@ -1,0 +1,95 @@
+/** Requests to the API: the key goes out, the envelope comes off, a server that is gone is noticed. */
+
+import { connection } from "./connection.js";
+import { askForKey, currentKey, keyHeaders } from "./key.js";
+
+/** How long an answer may take: somewhat more than the server allows itself. */
+const PATIENCE = 15_000;
+
+/** The server said no; `message` is its sentence. */
+export class Refusal extends Error {
+  /** @param {number | null} retryAfter seconds after which it makes sense to try again */
+  constructor(status, code, sentence, retryAfter) {
+    super(sentence);
+    this.status = status;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Whether the same request may do better later. */
+  get passes() {
+    return this.status === 429 || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+}
+
+/** There was no answer. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached");
+  }
+}
+
+/**
+ * Calls the API and gives the `data` of the envelope; null where there is none.
+ * @param {string} path
+ * @param {{method?: string, signal?: AbortSignal}} options
+ */
+export async function call(path, options = {}) {
+  const response = await request(path, options);
+  if (response.status === 204) return null;
+  const { data } = await bodyOf(response);
+  if (data === undefined) throw new Unreachable();
+  return data;
+}
+
+/** A picture, where an address alone will not do because a key has to be shown. @returns {Promise<Blob>} */
+export async function fetchBlob(path, signal) {
+  const response = await request(path, { signal });
+  return response.blob();
+}
+
+/**
+ * Sends a request, and asks for a key where one is wanted.
+ * @returns {Promise<Response>} a good answer; all others are thrown
+ */
+async function request(path, { method = "GET", signal } = {}) {
+  for (;;) {
+    const used = currentKey();
+    const response = await answer(path, { method, signal, headers: keyHeaders() });
+    if (response.ok) return response;
+    const refusal = refusalOf(response.status, await bodyOf(response), response.headers.get("retry-after"));
+    if (refusal.status !== 401 || !(await anotherKey(used, refusal))) throw refusal;
+  }
+}
+
+/** Whether there is another key than the one that was refused. */
+export async function anotherKey(used, refusal) {
+  return currentKey() !== used || askForKey(used === null ? "This server asks for a key." : refusal.message);
+}
+
+async function answer(path, { signal, ...rest }) {
+  const late = AbortSignal.timeout(PATIENCE);
+  try {
+    return await fetch(path, { ...rest, signal: signal ? AbortSignal.any([signal, late]) : late });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    connection.lost();
+    throw new Unreachable();
+  }
+}
+
+/** The envelope; what is none (a proxy's page, an answer that broke off) is as good as an empty one. */
+async function bodyOf(response) {
+  try {
+    return (await response.json()) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** @returns {Refusal} what an answer that is no success means */
+export function refusalOf(status, body, retryAfter) {
+  const sentence = typeof body.error === "string" ? body.error : `The server answered with ${status}`;
+  const wait = Number.parseInt(retryAfter ?? "", 10);
+  return new Refusal(status, body.code ?? null, sentence, Number.isFinite(wait) && wait >= 0 ? wait : null);
+}

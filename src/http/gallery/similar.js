@@ -1,0 +1,32 @@
+/** Pictures that look like this one, where the server knows of any. */
+
+import { call } from "./api.js";
+import { byId, element } from "./dom.js";
+import { releasePicture, showPicture } from "./pictures.js";
+
+const MOST = 12;
+
+/**
+ * @param {number} id
+ * @param {() => boolean} stillWanted whether the view still shows that image
+ * @param {(id: number) => void} open
+ */
+export async function showSimilar(id, stillWanted, open) {
+  const strip = byId("details-similar");
+  let images = [];
+  try {
+    ({ images } = await call(`/api/images/${id}/similar?limit=${MOST}`));
+  } catch {
+    // Nothing to compare with yet, or a server that cannot: there is no strip, then.
+  }
+  if (!stillWanted()) return;
+  strip.querySelectorAll("img").forEach(releasePicture);
+  strip.hidden = images.length === 0;
+  byId("details-similar-list").replaceChildren(...images.slice(0, MOST).map((image) => itemOf(image, open)));
+}
+
+function itemOf({ image_id: id, original_name: name, thumbnails }, open) {
+  const image = element("img", { alt: name, loading: "lazy" });
+  if (thumbnails?.small) showPicture(image, thumbnails.small);
+  return element("li", {}, element("button", { type: "button", title: name, onclick: () => open(id) }, image));
+}

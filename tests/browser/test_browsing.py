@@ -1,0 +1,105 @@
+"""Looking at what is there."""
+
+import concurrent.futures
+import re
+
+from gallery import add, card, cards, choose, details, expect_developed, fact
+from pictures import broken, file, files, picture
+from playwright.sync_api import expect
+
+
+def test_pictures_are_found_by_status_and_by_name(page, server):
+    add(page, *files(3), file("broken.jpg", broken()))
+    expect(page.locator(".card[data-loaded]")).to_have_count(3)
+    expect(card(page, "broken.jpg")).to_have_attribute("data-status", "failed")
+    choose(page, "Failed")
+    expect(cards(page)).to_have_count(1)
+    choose(page, "Ready")
+    expect(cards(page)).to_have_count(3)
+    page.get_by_role("searchbox").fill("PICTURE 001")
+    expect(cards(page)).to_have_count(1)
+    expect(card(page, "picture 001.jpg")).to_be_visible()
+    page.get_by_role("searchbox").fill("nowhere")
+    expect(page.get_by_text("No picture fits")).to_be_visible()
+    page.get_by_role("button", name="Show all").click()
+    expect(cards(page)).to_have_count(4)
+    expect(page.get_by_role("searchbox")).to_have_value("")
+
+
+def test_the_details_show_what_was_read_and_how_long_it_took(page, server):
+    add(page, file("lake.jpg", picture(900, 600, Make="Fujifilm", Model="X-T5", DateTime="2026:10:04 06:41:07")))
+    expect_developed(page, 1)
+    cards(page).get_by_role("button").click()
+    shown = page.locator("#details-picture")
+    expect(shown).to_have_js_property("naturalWidth", 512)
+    expect(fact(page, "Dimensions")).to_have_text("900 × 600, 0.5 MP")
+    expect(fact(page, "File")).to_contain_text("JPG, ")
+    expect(fact(page, "Model")).to_have_text("X-T5")
+    expect(fact(page, "SHA-256")).to_have_text(server.images()[0]["sha256"])
+    for stage in ("metadata", "thumbnails"):
+        bar = page.locator(f"[data-stage={stage}]")
+        expect(bar).to_contain_text(re.compile(r"\d m?s, waited \d"))
+        assert bar.locator(".run").evaluate("(part) => part.getBoundingClientRect().width") >= 2
+    expect(page.locator("[data-stage=caption]")).to_contain_text("skipped")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Original").click()
+    assert download.value.suggested_filename == "lake.jpg"
+
+
+def test_a_link_leads_to_a_picture_and_back_leads_to_the_list(open_page, server):
+    image = server.upload("linked.jpg", picture())
+    page = open_page(server, f"/#image-{image}")
+    expect(details(page)).to_be_visible()
+    expect(page.locator("#details-title")).to_have_text("linked.jpg")
+    page.keyboard.press("Escape")
+    expect(details(page)).to_be_hidden()
+    assert page.url == server.address + "/"
+    cards(page).get_by_role("button").click()
+    expect(details(page)).to_be_visible()
+    page.go_back()
+    expect(details(page)).to_be_hidden()
+    expect(cards(page)).to_have_count(1)
+
+
+def test_a_picture_is_deleted_when_that_is_confirmed(page, server):
+    add(page, *files(2))
+    expect_developed(page, 2)
+    card(page, "picture 000.jpg").get_by_role("button").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Cancel").click()
+    assert len(server.images()) == 2
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog", name="Delete this picture?").get_by_role("button", name="Delete").click()
+    expect(details(page)).to_be_hidden()
+    expect(cards(page)).to_have_count(1)
+    expect(page.get_by_text("picture 000.jpg was deleted.")).to_be_visible()
+    assert [image["original_name"] for image in server.images()] == ["picture 001.jpg"]
+
+
+def test_a_long_list_comes_as_one_scrolls_and_leaves_the_document_small(open_page, server):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        small = picture(48, 32)
+        list(pool.map(lambda number: server.upload(f"{number}.jpg", small), range(150)))
+    page = open_page(server)
+    expect(cards(page).first).to_be_visible()
+    most, seen = 0, set()
+    for _ in range(200):
+        shown = page.evaluate("[...document.querySelectorAll('.card')].map((card) => card.dataset.id)")
+        most, seen = max(most, len(shown)), seen | set(shown)
+        if len(seen) == 150:
+            break
+        page.mouse.wheel(0, 700)
+        page.wait_for_timeout(100)
+    assert len(seen) == 150
+    assert most < 60
+    # What is looked at stays where it is while others arrive on top.
+    looked_at = page.locator(".card .open").nth(4)
+    looked_at.scroll_into_view_if_needed()
+    name, before = looked_at.get_attribute("aria-label"), looked_at.bounding_box()["y"]
+    place = int(page.locator(".card").nth(4).get_attribute("aria-posinset"))
+    server.upload("newest.jpg", picture(seed=3))
+    expect(page.locator("[data-filter=''] .number")).to_have_text("151")
+    kept = page.locator(f".card[aria-posinset='{place + 1}']").get_by_role("button")
+    expect(kept).to_have_attribute("aria-label", name)
+    after = kept.bounding_box()["y"]
+    assert abs(after - before) < 2
