@@ -5,7 +5,9 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use darkroom::domain::Orientation;
-use darkroom::pipeline::{Limits, Rendered, encode, make_thumbnails, read_metadata, render};
+use darkroom::pipeline::{
+    Limits, Rendered, encode, findings, make_thumbnails, perceptual_hash, read_metadata, render,
+};
 use darkroom::probe::probe;
 use std::hint::black_box;
 use std::io::Cursor;
@@ -86,6 +88,8 @@ fn pictures(criterion: &mut Criterion) {
         group.bench_function("metadata", |b| b.iter(|| read_metadata(black_box(&file), &header)));
         group.bench_function("render", |b| b.iter(|| drawn(Orientation::UPRIGHT)));
         group.bench_function("render, turned", |b| b.iter(|| drawn(on_its_side)));
+        group.bench_function("perceptual hash", |b| b.iter(|| perceptual_hash(black_box(&small))));
+        group.bench_function("findings", |b| b.iter(|| findings(black_box(&file), &header, &small)));
         group.bench_function("encode small", |b| b.iter(|| encoded(&small)));
         group.bench_function("encode medium", |b| b.iter(|| encoded(&medium)));
         group.bench_function("whole", |b| {

@@ -15,14 +15,18 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
 use darkroom::domain::{
-    FileKey, ImageFormat, ImageId, ImageStatus, JobId, JobKind, Metadata, Orientation, OriginalName, Sha256,
-    Stage, StageRun, ThumbnailFormat, ThumbnailSize,
+    FileKey, FindingCode, ImageFormat, ImageId, ImageStatus, JobId, JobKind, Metadata, Orientation,
+    OriginalName, PerceptualHash, Sha256, Stage, StageRun, ThumbnailFormat, ThumbnailSize,
 };
 use darkroom::settings::Settings;
-use darkroom::store::{Claim, Ending, Finish, ListFilter, MadeImage, MadeThumbnail, NewImage, Store, Work};
+use darkroom::store::{
+    Claim, Ending, Finish, ListFilter, MadeImage, MadeThumbnail, NewImage, Position, Similar, Sort,
+    SortValue, Span, Store, Work,
+};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use time::macros::datetime;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
 
@@ -96,24 +100,24 @@ impl Bench {
     /// What callers read.
     fn reads(&self, criterion: &mut Criterion, runtime: &Runtime) {
         let middle = ImageId::new(size("IMAGES", 50_000) / 2);
-        let named = |text: &str| ListFilter { name_contains: Some(text.to_owned()), ..ListFilter::default() };
-        let of = |status| ListFilter { status: Some(status), ..ListFilter::default() };
-        let lists = [
-            ("list", ListFilter::default()),
-            ("list, deep", ListFilter { before: Some(middle), ..ListFilter::default() }),
-            ("list, failed", of(ImageStatus::Failed)),
-            ("list, success", of(ImageStatus::Success)),
-            ("list, name of many", named("img")),
-            ("list, name of few", named("axolotl")),
-            ("list, name of none", named("quagga")),
-            (
-                "list, failed, name of none",
-                ListFilter { name_contains: Some("quagga".into()), ..of(ImageStatus::Failed) },
-            ),
-        ];
         let mut group = criterion.benchmark_group("reads");
-        for (name, filter) in lists {
-            let read = || async { drop(self.store.images(black_box(&filter), 50).await.expect("a page")) };
+        for (name, filter, sort, after) in lists(middle) {
+            let read = || async {
+                drop(self.store.images(black_box(&filter), sort, after.as_ref(), 50).await.expect("a page"));
+            };
+            measure(&mut group, name, runtime, read);
+        }
+        // A picture like no other, and one of a cluster of a hundred.
+        for (name, image, distance) in [
+            ("similar", middle.get() + 1, 8),
+            ("similar, cluster", middle.get(), 8),
+            ("similar, near", middle.get() + 1, 3),
+            ("similar, far", middle.get() + 1, 15),
+        ] {
+            let read = || async {
+                let similar = self.store.similar(black_box(ImageId::new(image)), distance, None, 50);
+                assert!(matches!(similar.await.expect("an answer"), Similar::Found(..)), "it has a hash");
+            };
             measure(&mut group, name, runtime, read);
         }
         let read = || async { drop(self.store.image(black_box(middle)).await.expect("an answer")) };
@@ -201,6 +205,56 @@ impl Bench {
     }
 }
 
+type List = (&'static str, ListFilter, Sort, Option<Position>);
+
+/// Lists as callers ask for them.
+fn lists(middle: ImageId) -> Vec<List> {
+    let named = |text: &str| ListFilter { name_contains: Some(text.to_owned()), ..ListFilter::default() };
+    let camera = |text: &str| ListFilter { camera_contains: Some(text.to_owned()), ..ListFilter::default() };
+    let of = |status| ListFilter { status: Some(status), ..ListFilter::default() };
+    let all = ListFilter::default;
+    let newest = |name, filter| (name, filter, Sort::Newest, None);
+    let sorted = |name, sort| (name, all(), sort, None);
+    let taken = |from, before| ListFilter { taken: Span { from: Some(from), before: Some(before) }, ..all() };
+    let long_ago = datetime!(2000-01-01 00:00);
+    let now = time::OffsetDateTime::now_utc();
+    let now = time::PrimitiveDateTime::new(now.date(), now.time());
+    let days = |days| now - time::Duration::days(days);
+    vec![
+        newest("list", all()),
+        ("list, deep", all(), Sort::Newest, Some(Position { value: SortValue::Absent, id: middle })),
+        newest("list, failed", of(ImageStatus::Failed)),
+        newest("list, success", of(ImageStatus::Success)),
+        newest("list, name of many", named("img")),
+        newest("list, name of few", named("axolotl")),
+        newest("list, name of none", named("quagga")),
+        newest(
+            "list, failed, name of none",
+            ListFilter { name_contains: Some("quagga".into()), ..of(ImageStatus::Failed) },
+        ),
+        newest("list, camera of many", camera("canon")),
+        newest("list, camera of few", camera("leica")),
+        newest("list, taken on one day of many", taken(days(8), days(7))),
+        newest("list, taken long ago", taken(long_ago, days(40))),
+        newest("list, taken by nobody", taken(long_ago, long_ago)),
+        newest(
+            "list, small files",
+            ListFilter { bytes: Span { from: None, before: Some(2_000_500) }, ..all() },
+        ),
+        newest("list, no position", ListFilter { has_gps: Some(false), ..all() }),
+        newest("list, data after the end", ListFilter { finding: Some(FindingCode::DataAfterEnd), ..all() }),
+        newest("list, png", ListFilter { format: Some(ImageFormat::Png), ..all() }),
+        sorted("list, oldest", Sort::Oldest),
+        sorted("list, taken_newest", Sort::TakenNewest),
+        sorted("list, taken_oldest", Sort::TakenOldest),
+        sorted("list, largest", Sort::Largest),
+        sorted("list, smallest", Sort::Smallest),
+        sorted("list, by name", Sort::Name),
+        ("list, failed, by name", of(ImageStatus::Failed), Sort::Name, None),
+        ("list, camera of few, by size", camera("leica"), Sort::Largest, None),
+    ]
+}
+
 /// Also tells what the slowest call of a hundred takes, which a mean hides.
 fn measure<F: Future<Output = ()>>(
     group: &mut BenchmarkGroup<'_, WallTime>,
@@ -253,7 +307,9 @@ async fn upload(store: Store, times: u64) {
 
 async fn finish(store: &Store, job: JobId) {
     let claim = store.claim(job, rand::random(), LEASE).await.expect("an answer").expect("it waits");
-    let Claim { lease, work: Work::Image { original } } = claim else { panic!("an image job was claimed") };
+    let Claim { lease, work: Work::Image { original, .. } } = claim else {
+        panic!("an image job was claimed")
+    };
     let made = |size, width, height| {
         let key = original.thumbnail(lease.job, lease.attempt, size, ThumbnailFormat::Jpeg);
         MadeThumbnail { size, key, format: ThumbnailFormat::Jpeg, width, height, size_bytes: 20_000 }
@@ -266,12 +322,15 @@ async fn finish(store: &Store, job: JobId) {
         format: ImageFormat::Jpeg,
         taken_at: None,
         orientation: Orientation::UPRIGHT,
+        camera: Some("Canon EOS 80D".to_owned()),
         has_gps: false,
         exif,
         warnings: Vec::new(),
     };
     let run = |stage| StageRun { stage, run: Duration::from_millis(20), failure: None };
-    let made = MadeImage { metadata, thumbnails, wants_caption: false };
+    let perceptual_hash = Some(PerceptualHash::new(rand::random()));
+    let made =
+        MadeImage { metadata, thumbnails, perceptual_hash, findings: Vec::new(), wants_caption: false };
     let history = vec![run(Stage::Metadata), run(Stage::Thumbnails)].into();
     let ended = store.end_job(lease, &Ending::Image(Box::new(made)), &history).await.expect("an answer");
     assert!(matches!(ended, Finish::Recorded { .. }), "the lease was lost");

@@ -15,12 +15,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What a process may be asked for instead of being the API server or a worker; one at a time.
-const TASKS: [&str; 9] = [
+const TASKS: [&str; 10] = [
     "standalone",
     "migrate",
     "openapi",
     "print_settings",
     "retry_failed",
+    "fill_in",
     "dead_letters",
     "new_key",
     "list_keys",
@@ -79,6 +80,11 @@ struct Arguments {
     /// With --retry-failed: only count them, by code.
     #[arg(long, requires = "retry_failed")]
     dry_run: bool,
+    /// Give images that an earlier version processed what this one makes of each: the name of its camera, and the perceptual
+    /// hash that a search for similar images needs. It reads thumbnails and writes rows, while API and workers run; what is
+    /// there already stays as it is.
+    #[arg(long)]
+    fill_in: bool,
     /// Show the messages that could not be delivered (queue <prefix>.dead), oldest first, and exit. They stay where they
     /// are.
     ///
@@ -205,6 +211,13 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
         Some(None) => {}
         Some(Some(done)) => return Ok(done),
         None => return Ok(ExitCode::FAILURE),
+    }
+    if arguments.fill_in {
+        let filled_in = app::fill_in(&settings, &stop).await?;
+        return print(&format!(
+            "filled in: {} cameras, {} perceptual hashes\n",
+            filled_in.cameras, filled_in.hashes
+        ));
     }
     if arguments.dead_letters {
         let limit = arguments.limit.map_or(LETTERS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

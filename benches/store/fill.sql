@@ -6,7 +6,7 @@
 set session_replication_role = replica;
 
 insert into images (original_name, format, sha256, size_bytes, original_key, status, created_at, completed_at, width, height,
-                    taken_at, orientation, has_gps, exif, warnings, caption, error_code, error)
+                    taken_at, orientation, has_gps, exif, warnings, caption, error_code, error, camera)
 select case
            when n % 100000 = 77 then 'axolotl ' || n || '.jpg'
            when n % 3 = 0 then 'IMG_' || lpad((n % 10000)::text, 4, '0') || '.JPG'
@@ -16,14 +16,17 @@ select case
        'jpg', sha256(n::text::bytea), 2000000 + n % 3000000,
        'originals/' || substr(md5(n::text), 1, 2) || '/' || md5(n::text) || '.jpg',
        status, made, case when status <> 'processing' then made + (1 + n % 7) * interval '0.3 seconds' end,
-       case when status = 'success' then 4000 end, case when status = 'success' then 3000 end,
+       case when status = 'success' then 4000 - n % 1000 end, case when status = 'success' then 3000 end,
        case when status = 'success' then made::timestamp - interval '3 days' end,
        case when status = 'success' then 1 end, case when status = 'success' then n % 4 = 0 end,
        case when status = 'success' then (
            select jsonb_object_agg('Field' || field, 'value ' || n * field % 9973) from generate_series(1, 40) as field) end,
        case when status = 'success' then '{}'::text[] end,
        case when status = 'success' and n % 3 = 0 then 'A photograph of something, taken on day ' || n end,
-       case when status = 'failed' then 'corrupt' end, case when status = 'failed' then 'the data ends too early' end
+       case when status = 'failed' then 'corrupt' end, case when status = 'failed' then 'the data ends too early' end,
+       case when status = 'success' then
+           case when n % 10000 = 77 then 'Leica M6' else (array['Canon EOS 80D', 'NIKON D90', 'samsung SM-G991B'])[n % 3 + 1] end
+       end
 from (select n, case when n > total - backlog then 'processing' when n % 200 = 0 then 'failed' else 'success' end as status,
              now() - (total - n) * interval '4 seconds' - interval '2 minutes' as made
       from (select current_setting('darkroom.images')::bigint + current_setting('darkroom.backlog')::bigint as total,
@@ -34,6 +37,17 @@ insert into thumbnails (image_id, size, file_key, media_type, width, height, siz
 select id, size, 'thumbnails/' || substr(original_key, 11, 35) || '-' || id || '-1-' || size || '.jpg', 'image/jpeg',
        side, side * 3 / 4, side * 60
 from images, (values ('small', 128), ('medium', 512)) as made (size, side) where status = 'success';
+
+-- Nine of ten look like nothing else, the tenths in clusters of a hundred.
+insert into perceptual_hashes (image_id, hash)
+select id, case when id % 10 = 0
+           then ('x' || substr(md5((id / 1000)::text), 1, 16))::bit(64)::bigint # (1::bigint << (id / 10 % 64)::integer)
+           else ('x' || substr(md5('look ' || id), 1, 16))::bit(64)::bigint end
+from images where status = 'success';
+
+insert into findings (image_id, code, sentence, evidence)
+select id, case when id % 5000 = 50 then 'data_after_end' else 'edited_with' end, 'The file says something.', '{"bytes": "7"}'
+from images where status = 'success' and id % 50 = 0;
 
 -- The jobs of an image right after it, as time would have it.
 insert into jobs (image_id, kind, state, attempt, created_at, due_at, announce_at, announced_at, claimed_by, claimed_at,

@@ -3,12 +3,14 @@
 mod connect;
 mod dead_letters;
 mod descriptors;
+mod fill_in;
 mod healthcheck;
 mod keys;
 mod retries;
 
 pub use dead_letters::dead_letters;
 pub use descriptors::raise as raise_descriptor_limit;
+pub use fill_in::{FilledIn, fill_in};
 pub use healthcheck::healthcheck;
 pub use keys::{KeyWish, list_keys, new_key, revoke_key};
 pub use retries::{RetryChoice, RetryReport, retry_failed};

@@ -110,7 +110,7 @@ impl RetryReport {
 }
 
 /// Waits out a database that is away for some seconds, and does not wait for ever: somebody sits before it.
-async fn tried<T, F>(step: impl Fn() -> F) -> Result<T, StoreError>
+pub(super) async fn tried<T, F>(step: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {

@@ -6,16 +6,36 @@ use super::events::EventsApi;
 use super::gallery::GalleryApi;
 use super::health::HealthApi;
 use super::images::ImagesApi;
+use super::list::ListApi;
 use super::pictures::PicturesApi;
+use super::similar::SimilarApi;
 use super::stats::StatsApi;
 use poem_openapi::{LicenseObject, OpenApiService, ServerObject};
 
-pub(super) type Apis =
-    Documented<(ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, GalleryApi)>;
+pub(super) type Apis = Documented<(
+    ImagesApi,
+    ListApi,
+    SimilarApi,
+    PicturesApi,
+    EventsApi,
+    DeliveriesApi,
+    StatsApi,
+    HealthApi,
+    GalleryApi,
+)>;
 
 pub(super) fn service() -> OpenApiService<Apis, ()> {
-    let apis =
-        Documented((ImagesApi, PicturesApi, EventsApi, DeliveriesApi, StatsApi, HealthApi, GalleryApi));
+    let apis = Documented((
+        ImagesApi,
+        ListApi,
+        SimilarApi,
+        PicturesApi,
+        EventsApi,
+        DeliveriesApi,
+        StatsApi,
+        HealthApi,
+        GalleryApi,
+    ));
     // `identifier` would say it better, and is a field of OpenAPI 3.1.
     let license = LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/");
     OpenApiService::new(apis, "Darkroom", env!("CARGO_PKG_VERSION"))

@@ -30,7 +30,7 @@ static KNOWN_CODES: LazyLock<String> = LazyLock::new(|| {
 
 impl<T: OpenApi> OpenApi for Documented<T> {
     fn meta() -> Vec<MetaApi> {
-        let mut apis = T::meta();
+        let mut apis = vec![one_of(T::meta())];
         for path in apis.iter_mut().flat_map(|api| &mut api.paths) {
             let keys: &[_] = if path.path.starts_with("/api/") { &[BEARER, API_KEY] } else { &[] };
             for operation in &mut path.operations {
@@ -67,6 +67,18 @@ impl<T: OpenApi> OpenApi for Documented<T> {
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
         self.0.add_routes(routes);
     }
+}
+
+/// A path may be served by several types, and is one in the document; twice, it would be lost once.
+fn one_of(apis: Vec<MetaApi>) -> MetaApi {
+    let mut one = MetaApi { paths: Vec::new() };
+    for path in apis.into_iter().flat_map(|api| api.paths) {
+        match one.paths.iter_mut().find(|known| known.path == path.path) {
+            Some(known) => known.operations.extend(path.operations),
+            None => one.paths.push(path),
+        }
+    }
+    one
 }
 
 const BEARER: &str = "bearer";

@@ -3,6 +3,7 @@
 use super::deliveries::{Delivery, DeliveryList};
 use super::health::Health;
 use super::schema::{Image, ImageList, Upload};
+use super::similar::SimilarImageList;
 use super::stats::Stats;
 use poem_openapi::{Enum, Object};
 
@@ -105,6 +106,10 @@ envelope! {
 envelope! {
     /// The answer to a replay.
     DeliveryAnswer(Delivery)
+}
+envelope! {
+    /// The answer with images that look like one.
+    SimilarImageListAnswer(SimilarImageList)
 }
 envelope! {
     /// The answer with the statistics.

@@ -1,7 +1,7 @@
 //! What the document shows as examples.
 
 use super::envelope::{ErrorBody, ErrorCode};
-use super::schema::{Image, Metadata, Stage, StageState, Status, ThumbnailLinks, Upload};
+use super::schema::{Finding, Image, Metadata, Stage, StageState, Status, ThumbnailLinks, Upload};
 use poem_openapi::types::Example;
 use std::collections::BTreeMap;
 use time::macros::datetime;
@@ -33,9 +33,11 @@ impl Example for Metadata {
             size_bytes: 3_283_043,
             datetime: Some("2026-05-04T12:13:14".to_owned()),
             orientation: 6,
+            camera: Some("Canon EOS 80D".to_owned()),
             has_gps: true,
             exif: BTreeMap::from(fields.map(|(name, value)| (name.to_owned(), value.to_owned()))),
             warnings: Vec::new(),
+            perceptual_hash: Some("c3d1b8c63c2e1ee4".to_owned()),
         }
     }
 }
@@ -66,6 +68,15 @@ impl Example for Image {
             error: None,
             error_code: None,
             callback_url: Some("https://example.com/hooks/darkroom".to_owned()),
+            findings: vec![Finding {
+                code: "edited_with".to_owned(),
+                text: "The file names software that can edit pictures: Adobe Photoshop 25.0 (Exif Software)."
+                    .to_owned(),
+                evidence: BTreeMap::from(
+                    [("field", "Exif Software"), ("value", "Adobe Photoshop 25.0")]
+                        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+                ),
+            }],
             stages: vec![stage("metadata", 1.9), stage("thumbnails", 63.0), stage("caption", 2310.4)],
         }
     }

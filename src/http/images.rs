@@ -1,14 +1,14 @@
-//! Upload, details, list, delete, retry.
+//! Upload, details, delete, retry.
 
 use super::Tag;
-use super::envelope::{ImageAnswer, ImageListAnswer, UploadAnswer};
-use super::refusal::{ImageRefusal, ReadRefusal, Refusal, RetryRefusal, UploadRefusal};
-use super::schema::{ImageList, Status, Upload};
+use super::envelope::{ImageAnswer, UploadAnswer};
+use super::refusal::{ImageRefusal, Refusal, RetryRefusal, UploadRefusal};
+use super::schema::Upload;
 use super::state::State;
 use super::upload::UploadForm;
 use crate::domain::{Caller, IdempotencyKey, ImageId, ImageStatus, reason};
 use crate::intake::Receipt;
-use crate::store::{ImageRecord, ListFilter, Notice, Retried, Subscription};
+use crate::store::{ImageRecord, Notice, Retried, Subscription};
 use poem::http::HeaderMap;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
@@ -37,13 +37,6 @@ enum ImageResponse {
     /// The image, as far as it is known.
     #[oai(status = 200, content_type = "application/json")]
     Found(Json<ImageAnswer>),
-}
-
-#[derive(ApiResponse)]
-enum ImageListResponse {
-    /// A part of the list.
-    #[oai(status = 200, content_type = "application/json")]
-    Found(Json<ImageListAnswer>),
 }
 
 #[derive(ApiResponse)]
@@ -94,43 +87,6 @@ impl ImagesApi {
             }
         };
         Ok(accepted(id, name.as_str().to_owned(), status, message))
-    }
-
-    /// List images
-    ///
-    /// Newest first. `next_cursor` of one part is the `cursor` of the next.
-    #[oai(path = "/", method = "get", operation_id = "list_images")]
-    async fn list_images(
-        &self,
-        state: Data<&State>,
-        /// How many at the most.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")), default = "default_limit")]
-        limit: Query<u32>,
-        /// The `next_cursor` of the part before.
-        cursor: Query<Option<String>>,
-        /// Only images with this status.
-        status: Query<Option<Status>>,
-        /// Only images whose name contains this text, in any case.
-        #[oai(validator(max_length = 255))]
-        q: Query<Option<String>>,
-        /// Only images with these bytes: SHA-256 in hexadecimal.
-        #[oai(validator(pattern = "^[0-9a-fA-F]{64}$"))]
-        sha256: Query<Option<String>>,
-    ) -> Result<ImageListResponse, ReadRefusal> {
-        let unparsable = |name| Refusal::Malformed(format!("The parameter `{name}` cannot be understood"));
-        let filter = ListFilter {
-            status: status.0.map(Into::into),
-            name_contains: q.0.filter(|text| !text.is_empty()),
-            sha256: sha256.0.map(|text| text.parse()).transpose().map_err(|_| unparsable("sha256"))?,
-            before: cursor
-                .0
-                .map(|text| parse_cursor(&text).ok_or_else(|| unparsable("cursor")))
-                .transpose()?,
-        };
-        let page = state.bounded(state.store.images(&filter, limit.0)).await?;
-        let images = page.images.into_iter().map(Into::into).collect();
-        let list = ImageList { images, next_cursor: page.next.map(cursor_before) };
-        Ok(ImageListResponse::Found(Json(list.into())))
     }
 
     /// Look at an image
@@ -201,10 +157,6 @@ impl ImagesApi {
     }
 }
 
-fn default_limit() -> u32 {
-    50
-}
-
 fn accepted(id: ImageId, original_name: String, status: ImageStatus, message: &str) -> UploadResponse {
     let upload =
         Upload { image_id: id.get(), original_name, status: status.into(), message: message.to_owned() };
@@ -233,29 +185,6 @@ async fn change_of(notices: &mut Subscription, id: ImageId) {
             Notice::ImageChanged(changed) if changed == id => return,
             Notice::Resumed => return,
             Notice::ImageChanged(_) | Notice::JobDue(_) | Notice::EventsNumbered => {}
-        }
-    }
-}
-
-/// Opaque to callers: they must not count on its form.
-fn cursor_before(id: ImageId) -> String {
-    format!("b{:x}", id.get())
-}
-
-fn parse_cursor(text: &str) -> Option<ImageId> {
-    i64::from_str_radix(text.strip_prefix('b')?, 16).ok().map(ImageId::new)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back_and_nonsense_is_none() {
-        let id = ImageId::new(123_456);
-        assert_eq!(parse_cursor(&cursor_before(id)), Some(id));
-        for nonsense in ["", "b", "17", "bxyz", "b\u{0}"] {
-            assert_eq!(parse_cursor(nonsense), None, "{nonsense:?}");
         }
     }
 }

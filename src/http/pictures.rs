@@ -107,7 +107,9 @@ impl PicturesApi {
         let found = state.bounded(state.store.thumbnail(ImageId::new(id.0), size)).await?;
         let file = match found {
             Ok(file) => file.ok_or(Refusal::NotFound)?,
-            Err(ImageStatus::Processing) => return Err(Refusal::NotReady.into()),
+            Err(ImageStatus::Processing) => {
+                return Err(Refusal::NotReady("The thumbnail is not made yet").into());
+            }
             Err(_) => return Err(Refusal::NoThumbnails.into()),
         };
         let (tag, cache) = (entity_tag(&file), CACHE.to_owned());

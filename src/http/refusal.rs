@@ -34,8 +34,10 @@ pub(super) enum Refusal {
     NotFound,
     #[error("There is nothing at this path")]
     NoSuchPath,
-    #[error("The thumbnail is not made yet")]
-    NotReady,
+    #[error("{0}")]
+    NotReady(&'static str),
+    #[error("There is nothing to compare with: {0}")]
+    NoHash(&'static str),
     #[error("The image has failed and has no thumbnails")]
     NoThumbnails,
     #[error("This path does not know that method")]
@@ -102,9 +104,9 @@ impl Refusal {
             Self::NotFound | Self::NoSuchPath | Self::NoThumbnails | Self::NoSuchDelivery => {
                 (404, ErrorCode::NotFound)
             }
-            Self::NotReady => (404, ErrorCode::NotReady),
+            Self::NotReady(_) => (404, ErrorCode::NotReady),
             Self::MethodNotAllowed => (405, ErrorCode::MethodNotAllowed),
-            Self::NothingFailed(_) | Self::StillTried => (409, ErrorCode::Conflict),
+            Self::NothingFailed(_) | Self::StillTried | Self::NoHash(_) => (409, ErrorCode::Conflict),
             Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
             Self::TooManyUploads => (429, ErrorCode::Overloaded),
@@ -153,7 +155,7 @@ impl Refusal {
         match self {
             Self::Intake(IntakeError::UnsupportedType) => "Unsupported file type".to_owned(),
             Self::Store(StoreError::SearchTooLong) => {
-                "The search took too long; a longer text, or another condition beside it, helps".to_owned()
+                "The search took too long; a longer text, another condition beside it, or a smaller distance helps".to_owned()
             }
             Self::Store(error) if error.is_transient() => "The database is away; try again".to_owned(),
             Self::Files(FileError::Full { .. }) => "The storage is full; nothing was recorded".to_owned(),
@@ -296,6 +298,20 @@ refusals! {
         BadRequest = 400,
         /// No such image, or what is asked of it is not ready.
         NotFound = 404,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}
+
+refusals! {
+    /// Refusals of a search for what looks like one image.
+    SimilarRefusal {
+        /// A parameter cannot be parsed.
+        BadRequest = 400,
+        /// No such image, or its picture was not looked at yet.
+        NotFound = 404,
+        /// The image has no perceptual hash: it has failed, or its picture is too even.
+        Conflict = 409,
         /// A dependency is away.
         Unavailable = 503,
     }

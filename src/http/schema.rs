@@ -80,6 +80,8 @@ pub(super) struct Image {
     /// The stable code of the failure.
     #[oai(nullable)]
     pub(super) error_code: Option<String>,
+    /// What is odd about the file; empty if nothing is, or until it was looked at.
+    pub(super) findings: Vec<Finding>,
     /// Who is told by a webhook when the status becomes final.
     #[oai(nullable)]
     pub(super) callback_url: Option<String>,
@@ -102,12 +104,30 @@ pub(super) struct Metadata {
     pub(super) datetime: Option<String>,
     /// The Exif orientation, 1 to 8.
     pub(super) orientation: i16,
+    /// What it was taken with: maker and model, as one name.
+    #[oai(nullable)]
+    pub(super) camera: Option<String>,
     /// Whether the file says where it was taken.
     pub(super) has_gps: bool,
     /// Exif fields as readable text with units.
     pub(super) exif: BTreeMap<String, String>,
     /// What was odd about the metadata, and was cleaned or left out.
     pub(super) warnings: Vec<String>,
+    /// What the picture looks like, in 16 hexadecimal digits (pHash); null if it is too even for one.
+    #[oai(nullable)]
+    pub(super) perceptual_hash: Option<String>,
+}
+
+/// Something odd about a file: what it says, and what that was held against.
+#[derive(Object)]
+pub(super) struct Finding {
+    /// A stable code for programs: `thumbnail_differs`, `edited_with`, `dates_disagree`, `dimensions_disagree`,
+    /// `data_after_end`, `name_contradicts_content`. Later versions may add others.
+    pub(super) code: String,
+    /// A sentence for a person.
+    pub(super) text: String,
+    /// What was compared, by name, as readable text with units.
+    pub(super) evidence: BTreeMap<String, String>,
 }
 
 /// Paths of the thumbnails that exist.
@@ -172,6 +192,12 @@ pub(super) struct ImageSummary {
     width: Option<i32>,
     #[oai(nullable)]
     height: Option<i32>,
+    /// Capture time by Exif, without a zone.
+    #[oai(nullable)]
+    datetime: Option<String>,
+    /// What it was taken with.
+    #[oai(nullable)]
+    camera: Option<String>,
     thumbnails: ThumbnailLinks,
     #[oai(nullable)]
     caption: Option<String>,
@@ -179,11 +205,11 @@ pub(super) struct ImageSummary {
     error: Option<String>,
 }
 
-/// A part of the list of images, newest first.
+/// A part of the list of images.
 #[derive(Object)]
 pub(super) struct ImageList {
     pub(super) images: Vec<ImageSummary>,
-    /// To be sent as `cursor` for the next part; null at the end.
+    /// To be sent as `cursor` for the next part; null at the end, and only there.
     #[oai(nullable)]
     pub(super) next_cursor: Option<String>,
 }
@@ -192,11 +218,12 @@ impl From<store::ImageRecord> for Image {
     fn from(record: store::ImageRecord) -> Self {
         let store::ImageRecord {
             summary,
-            taken_at,
             orientation,
             has_gps,
             exif,
             warnings,
+            perceptual_hash,
+            findings,
             callback_url,
             stages,
         } = record;
@@ -205,11 +232,13 @@ impl From<store::ImageRecord> for Image {
             height,
             format: summary.format.to_string(),
             size_bytes: summary.size_bytes,
-            datetime: taken_at.and_then(|taken| taken.format(CAPTURE_TIME).ok()),
+            datetime: capture_time(&summary),
             orientation,
+            camera: summary.camera.clone(),
             has_gps,
             exif,
             warnings,
+            perceptual_hash: perceptual_hash.map(|hash| hash.to_string()),
         });
         let (error_code, error) = summary.error.clone().unzip();
         Self {
@@ -224,9 +253,16 @@ impl From<store::ImageRecord> for Image {
             caption: summary.caption,
             error,
             error_code,
+            findings: findings.into_iter().map(Into::into).collect(),
             callback_url: callback_url.map(|url| url.as_str().to_owned()),
             stages: stages.into_iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<crate::domain::Finding> for Finding {
+    fn from(finding: crate::domain::Finding) -> Self {
+        Self { code: finding.code.to_string(), text: finding.text, evidence: finding.evidence }
     }
 }
 
@@ -234,12 +270,18 @@ impl From<store::ImageRecord> for Image {
 const CAPTURE_TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
 
+fn capture_time(summary: &store::ImageSummary) -> Option<String> {
+    summary.taken_at.and_then(|taken| taken.format(CAPTURE_TIME).ok())
+}
+
 impl From<store::ImageSummary> for ImageSummary {
     fn from(summary: store::ImageSummary) -> Self {
         let (width, height) = summary.displayed.unzip();
         Self {
             image_id: summary.id.get(),
             thumbnails: ThumbnailLinks::of(&summary),
+            datetime: capture_time(&summary),
+            camera: summary.camera,
             original_name: summary.original_name,
             status: summary.status.into(),
             created_at: summary.created_at,

@@ -4,10 +4,11 @@ use super::allowed::fits;
 use crate::domain::Scope;
 
 /// Every operation below `/api`; a test holds it against the document. HEAD is GET.
-const NEEDS: [(&str, &str, Scope); 12] = [
+const NEEDS: [(&str, &str, Scope); 13] = [
     ("POST", "/api/images", Scope::Write),
     ("GET", "/api/images", Scope::Read),
     ("GET", "/api/images/{id}", Scope::Read),
+    ("GET", "/api/images/{id}/similar", Scope::Read),
     ("DELETE", "/api/images/{id}", Scope::Write),
     ("POST", "/api/images/{id}/retry", Scope::Write),
     ("GET", "/api/images/{id}/thumbnails/{size}", Scope::Read),

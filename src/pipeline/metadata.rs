@@ -2,7 +2,7 @@
 
 use super::text::Warnings;
 use super::{fields, jpeg, png, taken_at};
-use crate::domain::{ImageFormat, Metadata, Orientation};
+use crate::domain::{ImageFormat, Metadata, Orientation, camera_name};
 use crate::probe::Header;
 use exif::{Error, Exif, In, Reader, Tag, Value};
 
@@ -16,24 +16,33 @@ const MAX_EXIF_BYTES: usize = 64 << 10;
 pub fn read_metadata(bytes: &[u8], header: &Header) -> Metadata {
     let mut warnings = Warnings::default();
     let format = header.format();
-    let raw = match format {
-        ImageFormat::Jpeg => jpeg::exif(bytes),
-        ImageFormat::Png => png::exif(bytes),
-    };
-    let exif = raw.and_then(|raw| parse(raw, &mut warnings));
+    let exif = exif(bytes, format, &mut warnings);
     let orientation = exif.as_ref().map_or(Orientation::UPRIGHT, |exif| orientation(exif, &mut warnings));
     let (width, height) = (header.width(), header.height());
     let (width, height) = if orientation.swaps_sides() { (height, width) } else { (width, height) };
+    let taken_at = exif.as_ref().and_then(|exif| taken_at::taken_at(exif, &mut warnings));
+    let fields = exif.as_ref().map(|exif| fields::readable(exif, &mut warnings)).unwrap_or_default();
+    let field = |name: &str| fields.get(name).map(String::as_str);
     Metadata {
         width,
         height,
         format,
-        taken_at: exif.as_ref().and_then(|exif| taken_at::taken_at(exif, &mut warnings)),
+        taken_at,
         orientation,
+        camera: camera_name(field("Make"), field("Model")),
         has_gps: exif.as_ref().is_some_and(has_gps),
-        exif: exif.as_ref().map(|exif| fields::readable(exif, &mut warnings)).unwrap_or_default(),
+        exif: fields,
         warnings: warnings.into_vec(),
     }
+}
+
+/// The Exif data of a file, if it has any that can be read.
+pub(super) fn exif(bytes: &[u8], format: ImageFormat, warnings: &mut Warnings) -> Option<Exif> {
+    let raw = match format {
+        ImageFormat::Jpeg => jpeg::exif(bytes),
+        ImageFormat::Png => png::exif(bytes),
+    };
+    raw.and_then(|raw| parse(raw, warnings))
 }
 
 /// Parses as much as can be parsed: some programs write directories that are wrong in places, with a right

@@ -2,14 +2,17 @@
 //!
 //! Thumbnails: `decode` (reduced as far as the format allows, and narrowed as the rows come) › `resize` › `colour` (to
 //! sRGB) › `orient` › `encode`.
-//! Metadata: `metadata`, from the Exif data alone; it never fails.
+//! Metadata: `metadata`, from the Exif data alone; it never fails. Beside these, `look` (a hash of what the picture looks
+//! like) and `findings` (what is odd about the file).
 
 mod colour;
 mod cost;
 mod decode;
 mod encode;
 mod fields;
+mod findings;
 mod jpeg;
+mod look;
 mod metadata;
 mod narrow;
 mod orient;
@@ -21,10 +24,14 @@ mod text;
 
 pub use cost::memory_bytes;
 pub use encode::encode;
+pub use findings::{findings, name_contradicts_content};
+pub use look::perceptual_hash;
 pub use metadata::read_metadata;
 pub use pixels::{Channels, Pixels};
 
-use crate::domain::{Failure, FailureCode, Orientation, ThumbnailFormat, ThumbnailSize};
+use crate::domain::{
+    Failure, FailureCode, Finding, Orientation, PerceptualHash, ThumbnailFormat, ThumbnailSize,
+};
 use crate::probe::Header;
 use colour::Conversion;
 use decode::{Decoded, decode};
@@ -65,6 +72,10 @@ pub struct Thumbnails {
     pub small: Thumbnail,
     /// [`ThumbnailSize::Medium`].
     pub medium: Thumbnail,
+    /// What the picture looks like, upright; `None` if it is as good as even.
+    pub perceptual_hash: Option<PerceptualHash>,
+    /// What is odd about the file.
+    pub findings: Vec<Finding>,
     /// What was odd about the picture and did no harm; one sentence each.
     pub warnings: Vec<String>,
 }
@@ -91,9 +102,14 @@ pub fn make_thumbnails(
     limits: &Limits,
     cancelled: Cancelled<'_>,
 ) -> Result<Thumbnails, Failure> {
-    let Rendered { small, medium, warnings } = render(bytes, header, orientation, limits, cancelled)?;
+    let Rendered { small, medium, mut warnings } = render(bytes, header, orientation, limits, cancelled)?;
     check(cancelled)?;
-    Ok(Thumbnails { small: encode(&small)?, medium: encode(&medium)?, warnings })
+    let perceptual_hash = perceptual_hash(&small)?;
+    if perceptual_hash.is_none() {
+        warnings.push("there is no perceptual hash: the picture is too even".to_owned());
+    }
+    let findings = findings(bytes, header, &small);
+    Ok(Thumbnails { small: encode(&small)?, medium: encode(&medium)?, perceptual_hash, findings, warnings })
 }
 
 /// Draws both thumbnails of the file `bytes`, whose header is `header`: upright, in sRGB, never enlarged.

@@ -109,6 +109,16 @@ impl Pixels {
         self.samples.chunks_exact(self.channels.count())
     }
 
+    /// The part of the given size from the pixel (left, top) on; `None` if that reaches out of the picture.
+    pub(super) fn part(&self, (left, top): (u32, u32), (width, height): (u32, u32)) -> Option<Self> {
+        let count = self.channels.count();
+        let (from, to) = (left as usize * count, left.checked_add(width)? as usize * count);
+        let rows =
+            self.samples.chunks_exact(self.width as usize * count).skip(top as usize).take(height as usize);
+        let rows = rows.map(|row| row.get(from..to)).collect::<Option<Vec<_>>>()?;
+        Self::new(width, height, self.channels, rows.concat()).ok()
+    }
+
     /// Whether any pixel lets something through: an alpha channel alone does not make a picture transparent.
     pub(super) fn is_transparent(&self) -> bool {
         self.channels.has_alpha() && self.iter().any(|pixel| pixel.last() != Some(&u8::MAX))

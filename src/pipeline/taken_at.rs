@@ -28,7 +28,12 @@ pub(super) fn taken_at(exif: &Exif, warnings: &mut Warnings) -> Option<Primitive
     })
 }
 
-fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
+/// The time that one of the [`TAGS`] names, to the second.
+pub(super) fn time_of(exif: &Exif, tag: Tag) -> Option<PrimitiveDateTime> {
+    parse(ascii(exif, tag)?, b"")
+}
+
+pub(super) fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
     match &exif.get_field(tag, In::PRIMARY)?.value {
         Value::Ascii(parts) => parts.first().map(Vec::as_slice),
         _ => None,
@@ -37,7 +42,7 @@ fn ascii(exif: &Exif, tag: Tag) -> Option<&[u8]> {
 
 /// Reads `YYYY:MM:DD HH:MM:SS` and the decimals of a second, strictly; year 0 and leap seconds are refused, since
 /// Postgres has neither.
-fn parse(text: &[u8], decimals: &[u8]) -> Option<PrimitiveDateTime> {
+pub(super) fn parse(text: &[u8], decimals: &[u8]) -> Option<PrimitiveDateTime> {
     let text = text.trim_ascii();
     let shape = |(byte, due): (&u8, &u8)| if *due == b'0' { byte.is_ascii_digit() } else { byte == due };
     let form = b"0000:00:00 00:00:00";

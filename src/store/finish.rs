@@ -6,7 +6,8 @@
 use super::error::Doing;
 use super::{History, Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
-    Failure, FileKey, ImageStatus, JobKind, JobState, Metadata, ThumbnailFormat, ThumbnailSize,
+    Failure, FileKey, Finding, ImageStatus, JobKind, JobState, Metadata, PerceptualHash, ThumbnailFormat,
+    ThumbnailSize,
 };
 use deadpool_postgres::Object;
 use serde_json::json;
@@ -33,6 +34,10 @@ pub struct MadeImage {
     pub metadata: Metadata,
     /// What was drawn, one of each size.
     pub thumbnails: [MadeThumbnail; 2],
+    /// What the picture looks like, unless it is even.
+    pub perceptual_hash: Option<PerceptualHash>,
+    /// What is odd about the file.
+    pub findings: Vec<Finding>,
     /// Whether a caption is to be asked for.
     pub wants_caption: bool,
 }
@@ -190,8 +195,15 @@ async fn end_with_results(
         known as (
             update images set width = $10, height = $11, taken_at = $12, orientation = $13, has_gps = $14, exif = $15,
                 warnings = $16, status = case when $17 then 'processing' else 'success' end,
-                completed_at = case when $17 then null else now() end
+                completed_at = case when $17 then null else now() end, camera = $18
             from closed where images.id = closed.image),
+        hashed as (
+            insert into perceptual_hashes (image_id, hash) select image, $19 from closed where $19::bigint is not null
+            on conflict (image_id) do update set hash = excluded.hash),
+        found as (
+            insert into findings (image_id, code, sentence, evidence)
+            select image, f.* from closed, jsonb_to_recordset($20) as f (code text, sentence text, evidence jsonb)
+            on conflict (image_id, code) do update set sentence = excluded.sentence, evidence = excluded.evidence),
         asked as (insert into jobs (image_id, kind) select image, 'caption' from closed where $17)
         select image as id, array(select file_key from old) as superseded, pg_notify('darkroom_images', image::text),
             case when $17 then pg_notify('darkroom_jobs', 'caption') end
@@ -205,7 +217,9 @@ async fn end_with_results(
     );
     let (width, height) = (pixels(metadata.width), pixels(metadata.height));
     let orientation = i16::from(metadata.orientation.exif());
-    let values: [Value<'_>; 9] = [
+    let hash = made.perceptual_hash.map(|hash| hash.bits().cast_signed());
+    let findings = findings_as_json(&made.findings);
+    let values: [Value<'_>; 12] = [
         &thumbnails,
         &width,
         &height,
@@ -215,6 +229,9 @@ async fn end_with_results(
         &exif,
         &metadata.warnings,
         &made.wants_caption,
+        &metadata.camera,
+        &hash,
+        &findings,
     ];
     let row = close(client, closing, &sql, &values).await?;
     row.as_ref().map(superseded).transpose()
@@ -280,6 +297,17 @@ fn thumbnails_as_json(made: &[MadeThumbnail]) -> serde_json::Value {
         })
     };
     made.iter().map(as_json).collect()
+}
+
+fn findings_as_json(found: &[Finding]) -> serde_json::Value {
+    let as_json = |finding: &Finding| {
+        json!({
+            "code": finding.code.as_str(),
+            "sentence": finding.text,
+            "evidence": finding.evidence,
+        })
+    };
+    found.iter().map(as_json).collect()
 }
 
 fn superseded(row: &Row) -> Result<Vec<FileKey>, StoreError> {

@@ -38,6 +38,8 @@ pub enum Work {
     Image {
         /// Where the original is.
         original: FileKey,
+        /// The client's name for it.
+        name: String,
     },
     /// A caption for the medium thumbnail.
     Caption {
@@ -77,7 +79,7 @@ impl Store {
                 where id = $1 and ((state = 'queued' and due_at <= now()) or (state = 'running' and claimed_by = $3))
                 returning id, image_id, kind, attempt, extract(epoch from now() - due_at)::float8 as waited, event_id
             )
-            select c.id, c.image_id, c.kind, c.attempt, c.waited, i.original_key, t.file_key, t.media_type,
+            select c.id, c.image_id, c.kind, c.attempt, c.waited, i.original_key, i.original_name, t.file_key, t.media_type,
                 e.message_id, e.url, e.body, now() as now
             from claimed c
             join images i on i.id = c.image_id
@@ -108,7 +110,10 @@ fn claim(row: &Row) -> Result<Claim, StoreError> {
     let lease = lease(row)?;
     let id = lease.job.get();
     let work = match lease.kind {
-        JobKind::Image => Work::Image { original: parsed(row, "images", "original_key", id)? },
+        JobKind::Image => Work::Image {
+            original: parsed(row, "images", "original_key", id)?,
+            name: row.get("original_name"),
+        },
         JobKind::Caption => Work::Caption {
             medium: parsed(row, "thumbnails", "file_key", id)?,
             format: parsed(row, "thumbnails", "media_type", id)?,

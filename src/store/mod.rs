@@ -4,8 +4,10 @@
 //! in a circle. `now()` of Postgres is the only wall clock.
 
 mod announcements;
+mod conditions;
 mod error;
 mod events;
+mod fill_in;
 mod finish;
 mod history;
 mod images;
@@ -19,6 +21,8 @@ mod reaper;
 mod record;
 mod retention;
 mod retries;
+mod selection;
+mod similar;
 mod stats;
 mod uploads;
 mod webhooks;
@@ -26,15 +30,17 @@ mod webhooks;
 pub use announcements::{AnnouncementLease, DueJob};
 pub use error::StoreError;
 pub use events::{Change, Event, EventPage};
+pub use fill_in::{FillIn, FillInStep, Unfilled};
 pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
 pub use history::History;
 pub use images::{Deleted, StoredFile};
 pub use jobs::{Claim, Lease, Work};
 pub use keys::{InForce, KeyRecord, KeyRecorded, KeyRevoked, NewKey};
-pub use list::{ListFilter, Page};
+pub use list::{ListFilter, Page, Position, Sort, SortValue, Span};
 pub use notices::{Notice, Notices, Subscription};
 pub use record::{ImageRecord, ImageSummary, StageRecord};
 pub use retries::{FailedImage, FailedWalk, Retried};
+pub use similar::{Similar, SimilarImage, SimilarPosition};
 pub use stats::{StageStats, Stats, WebhookStats};
 pub use uploads::{NewImage, Recorded};
 pub use webhooks::{Delivery, DeliveryAttempt, Replayed};

@@ -2,7 +2,8 @@
 
 use super::{StoreError, parsed};
 use crate::domain::{
-    CallbackUrl, ImageFormat, ImageId, ImageStatus, Sha256, Stage, StageStatus, ThumbnailSize,
+    CallbackUrl, Finding, ImageFormat, ImageId, ImageStatus, PerceptualHash, Sha256, Stage, StageStatus,
+    ThumbnailSize,
 };
 use std::collections::BTreeMap;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -29,6 +30,10 @@ pub struct ImageSummary {
     pub size_bytes: i64,
     /// Width and height in pixels as displayed, once they are known.
     pub displayed: Option<(i32, i32)>,
+    /// Capture time, without a zone.
+    pub taken_at: Option<PrimitiveDateTime>,
+    /// What it was taken with.
+    pub camera: Option<String>,
     /// The thumbnails that exist.
     pub thumbnails: Vec<ThumbnailSize>,
     /// The caption, if there is one.
@@ -42,8 +47,6 @@ pub struct ImageSummary {
 pub struct ImageRecord {
     /// What lists show.
     pub summary: ImageSummary,
-    /// Capture time, without a zone.
-    pub taken_at: Option<PrimitiveDateTime>,
     /// Exif orientation, 1 to 8.
     pub orientation: i16,
     /// Whether the file says where it was taken.
@@ -52,6 +55,10 @@ pub struct ImageRecord {
     pub exif: BTreeMap<String, String>,
     /// What was odd.
     pub warnings: Vec<String>,
+    /// What the picture looks like.
+    pub perceptual_hash: Option<PerceptualHash>,
+    /// What is odd about the file.
+    pub findings: Vec<Finding>,
     /// Who is told how it ends.
     pub callback_url: Option<CallbackUrl>,
     /// How each stage stands.
@@ -78,13 +85,15 @@ pub struct StageRecord {
 /// The columns of a summary; `i` is the image.
 pub(super) const SUMMARY: &str = "
     i.id, i.original_name, i.status, i.created_at, i.completed_at, i.sha256, i.format, i.size_bytes,
-    i.width, i.height, i.caption, i.error_code, i.error,
+    i.width, i.height, i.taken_at, i.camera, i.caption, i.error_code, i.error,
     array(select size from thumbnails t where t.image_id = i.id order by size desc) as thumbnails";
 
 /// The columns of the details beside the summary: the newest job of each kind, and the newest run of each stage.
 pub(super) const DETAILS: &str = "
-    i.taken_at, coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
+    coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
     coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings, i.callback_url,
+    (select hash from perceptual_hashes h where h.image_id = i.id) as perceptual_hash,
+    (select jsonb_agg(f order by f.code) from findings f where f.image_id = i.id) as findings,
     (select jsonb_object_agg(j.kind, jsonb_build_object('state', j.state, 'attempt', j.attempt)) from (
         select distinct on (kind) kind, state, attempt from jobs
         where image_id = i.id and kind in ('image', 'caption') order by kind, id desc
@@ -98,6 +107,13 @@ pub(super) const DETAILS: &str = "
 struct LastJob {
     state: String,
     attempt: i32,
+}
+
+#[derive(serde::Deserialize)]
+struct Found {
+    code: String,
+    sentence: String,
+    evidence: BTreeMap<String, String>,
 }
 
 #[derive(serde::Deserialize)]
@@ -127,6 +143,8 @@ pub(super) fn summary(row: &Row) -> Result<ImageSummary, StoreError> {
         format: parsed(row, "images", "format", id)?,
         size_bytes: row.get("size_bytes"),
         displayed: sides.0.zip(sides.1),
+        taken_at: row.get("taken_at"),
+        camera: row.get("camera"),
         thumbnails: thumbnails
             .map_err(|e: crate::domain::UnknownName| unreadable("thumbnails", Box::new(e)))?,
         caption: row.get("caption"),
@@ -140,11 +158,14 @@ pub(super) fn details(row: &Row) -> Result<ImageRecord, StoreError> {
     let runs: BTreeMap<String, LastRun> = json(row, "runs")?;
     let stages = Stage::ALL.iter().map(|stage| stage_record(*stage, summary.status, &jobs, &runs)).collect();
     Ok(ImageRecord {
-        taken_at: row.get("taken_at"),
+        findings: findings(row)?,
         orientation: row.get("orientation"),
         has_gps: row.get("has_gps"),
         exif: json(row, "exif")?,
         warnings: row.get("warnings"),
+        perceptual_hash: row
+            .get::<_, Option<i64>>("perceptual_hash")
+            .map(|hash| PerceptualHash::new(hash.cast_unsigned())),
         callback_url: row
             .get::<_, Option<&str>>("callback_url")
             .map(|_| parsed(row, "images", "callback_url", summary.id.get()))
@@ -152,6 +173,20 @@ pub(super) fn details(row: &Row) -> Result<ImageRecord, StoreError> {
         stages,
         summary,
     })
+}
+
+fn findings(row: &Row) -> Result<Vec<Finding>, StoreError> {
+    let found: Vec<Found> = json(row, "findings")?;
+    let read = |Found { code, sentence, evidence }: Found| {
+        let code = code.parse().map_err(|source: crate::domain::UnknownName| StoreError::Unreadable {
+            table: "findings",
+            column: "code",
+            row: row.get("id"),
+            source: Box::new(source),
+        })?;
+        Ok(Finding { code, text: sentence, evidence })
+    };
+    found.into_iter().map(read).collect()
 }
 
 fn stage_record(

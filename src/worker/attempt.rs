@@ -37,7 +37,7 @@ impl Worker {
 
     async fn work(&self, lease: Lease, work: Work, cancelled: &CancellationToken) -> Outcome {
         match work {
-            Work::Image { original } => self.image_job(lease, &original, cancelled).await,
+            Work::Image { original, name } => self.image_job(lease, &original, &name, cancelled).await,
             Work::Caption { medium, format } => self.caption_job(&medium, format, cancelled).await,
             Work::Webhook { event, now } => self.webhook_job(&event, now, cancelled).await,
         }

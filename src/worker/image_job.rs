@@ -4,7 +4,9 @@ use super::Worker;
 use super::admission::Admitted;
 use super::attempt::{Outcome, failed_run, storage_failure, within};
 use super::own_thread::on_own_thread;
-use crate::domain::{Failure, FailureCode, FileKey, Metadata, Stage, StageRun, ThumbnailSize};
+use crate::domain::{
+    Failure, FailureCode, FileKey, Finding, Metadata, PerceptualHash, Stage, StageRun, ThumbnailSize,
+};
 use crate::pipeline::{self, Thumbnail, Thumbnails};
 use crate::probe::{self, Header, ProbeError};
 use crate::store::{Ending, Lease, MadeImage, MadeThumbnail};
@@ -20,11 +22,20 @@ struct Source {
     weight: u64,
 }
 
+/// What was made of an original, with the thumbnails kept.
+struct Drawn {
+    thumbnails: [MadeThumbnail; 2],
+    perceptual_hash: Option<PerceptualHash>,
+    findings: Vec<Finding>,
+    warnings: Vec<String>,
+}
+
 impl Worker {
     pub(super) async fn image_job(
         &self,
         lease: Lease,
         original: &FileKey,
+        name: &str,
         cancelled: &CancellationToken,
     ) -> Outcome {
         let mut runs = Vec::with_capacity(2);
@@ -44,11 +55,18 @@ impl Worker {
         let begun = Instant::now();
         let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
         let result = match within(self.settings.image_limit, drawing).await {
-            Ok((thumbnails, warnings)) => {
+            Ok(Drawn { thumbnails, perceptual_hash, mut findings, warnings }) => {
+                findings.extend(pipeline::name_contradicts_content(name, metadata.format));
                 metadata.warnings.extend(warnings);
                 runs.push(StageRun { stage: Stage::Thumbnails, run: begun.elapsed(), failure: None });
                 let wants_caption = self.captioner.is_some();
-                Ok(Ending::Image(Box::new(MadeImage { metadata, thumbnails, wants_caption })))
+                Ok(Ending::Image(Box::new(MadeImage {
+                    metadata,
+                    thumbnails,
+                    perceptual_hash,
+                    findings,
+                    wants_caption,
+                })))
             }
             Err(failure) => {
                 runs.push(failed_run(Stage::Thumbnails, begun, &failure));
@@ -84,7 +102,7 @@ impl Worker {
         metadata: &Metadata,
         admitted: Admitted,
         cancelled: CancellationToken,
-    ) -> Result<([MadeThumbnail; 2], Vec<String>), Failure> {
+    ) -> Result<Drawn, Failure> {
         let limits = pipeline::Limits {
             max_pixels: self.max_pixels,
             memory_budget_bytes: self.settings.memory_budget_bytes,
@@ -95,12 +113,12 @@ impl Worker {
             let _admitted = admitted;
             pipeline::make_thumbnails(&bytes, &header, orientation, &limits, &|| cancelled.is_cancelled())
         });
-        let Thumbnails { small, medium, warnings } = drawing.await?;
+        let Thumbnails { small, medium, perceptual_hash, findings, warnings } = drawing.await?;
         let (small, medium) = tokio::join!(
             self.keep(lease, original, ThumbnailSize::Small, small),
             self.keep(lease, original, ThumbnailSize::Medium, medium),
         );
-        Ok(([small?, medium?], warnings))
+        Ok(Drawn { thumbnails: [small?, medium?], perceptual_hash, findings, warnings })
     }
 
     async fn keep(

@@ -6,10 +6,13 @@
 mod admission;
 mod attempt;
 mod caption_job;
+mod fill_in;
 mod image_job;
 mod own_thread;
 mod told;
 mod webhook_job;
+
+pub use fill_in::look_again;
 
 use crate::captioner::Captioner;
 use crate::domain::{Backoff, JobKind, Outage, RetryPolicy, reason};

@@ -2,9 +2,9 @@
 
 use crate::support::database::Database;
 use crate::support::ground::eventually;
-use darkroom::domain::{ImageId, ImageStatus, JobKind, Sha256};
+use darkroom::domain::{FindingCode, ImageFormat, ImageId, ImageStatus, JobKind, Sha256};
 use darkroom::settings::Settings;
-use darkroom::store::{ListFilter, Store};
+use darkroom::store::{ListFilter, Position, Similar, Sort, SortValue, Span, Store};
 use std::future::Future;
 use std::time::Duration;
 
@@ -65,39 +65,165 @@ async fn rows_read<F: Future<Output = ()>>(database: &Database, call: impl Fn(St
 async fn a_page_of_a_list_reads_a_page_of_rows() {
     let database = full_database().await;
     let status = |status| ListFilter { status: Some(status), ..ListFilter::default() };
-    let before = Some(ImageId::new(IMAGES / 2));
-    let name = |text: &str| Some(text.to_owned());
+    let name = |text: &str| ListFilter { name_contains: Some(text.to_owned()), ..ListFilter::default() };
+    let failed = || status(ImageStatus::Failed);
+    let deep = || Some(Position { value: SortValue::Absent, id: ImageId::new(IMAGES / 2) });
+    let lists = [
+        ("all", ListFilter::default(), None, PAGE),
+        ("all, deep", ListFilter::default(), deep(), PAGE),
+        // None of the newest is a success: they are the backlog.
+        ("success", status(ImageStatus::Success), None, PAGE),
+        ("success, deep", status(ImageStatus::Success), deep(), PAGE),
+        ("failed", failed(), None, PAGE),
+        ("processing, none", status(ImageStatus::Processing), deep(), PAGE),
+        ("bytes", ListFilter { sha256: Some(Sha256::new([7; 32])), ..ListFilter::default() }, None, PAGE),
+        (
+            "a format of none",
+            ListFilter { format: Some(ImageFormat::Png), ..ListFilter::default() },
+            None,
+            PAGE,
+        ),
+        ("no position", ListFilter { has_gps: Some(false), ..ListFilter::default() }, None, PAGE),
+        ("a name of many", name("img"), None, 2000 + PAGE),
+        ("a name of many, failed", ListFilter { status: failed().status, ..name("img") }, None, 2000 + PAGE),
+    ];
     for known in KNOWN {
         database.run(known).await;
-        let lists = [
-            ("all", ListFilter::default(), PAGE),
-            ("all, deep", ListFilter { before, ..ListFilter::default() }, PAGE),
-            // None of the newest is a success: they are the backlog.
-            ("success", status(ImageStatus::Success), PAGE),
-            ("success, deep", ListFilter { before, ..status(ImageStatus::Success) }, PAGE),
-            ("failed", status(ImageStatus::Failed), PAGE),
-            ("processing, none", ListFilter { before, ..status(ImageStatus::Processing) }, PAGE),
-            ("bytes", ListFilter { sha256: Some(Sha256::new([7; 32])), ..ListFilter::default() }, PAGE),
-            (
-                "a name of many",
-                ListFilter { name_contains: name("img"), ..ListFilter::default() },
-                2000 + PAGE,
-            ),
-            (
-                "a name of many, failed",
-                ListFilter { name_contains: name("img"), ..status(ImageStatus::Failed) },
-                2000 + PAGE,
-            ),
-        ];
-        for (list, filter, most) in lists {
-            let read = rows_read(&database, |store| {
-                let filter = filter.clone();
-                async move { drop(store.images(&filter, 50).await.unwrap()) }
-            })
-            .await;
-            assert!(read <= most, "{list}, {known}: {read} rows were read, {most} allowed");
+        for (list, filter, after, most) in &lists {
+            let read = rows_read(&database, |store| async move {
+                drop(store.images(filter, Sort::Newest, after.as_ref(), 50).await.unwrap());
+            });
+            let read = read.await;
+            assert!(read <= *most, "{list}, {known}: {read} rows were read, {most} allowed");
         }
     }
+}
+
+#[tokio::test]
+async fn any_order_reads_a_page_of_rows_at_any_place() {
+    let database = full_database().await;
+    let all = ListFilter::default();
+    for known in KNOWN {
+        database.run(known).await;
+        for sort in
+            [Sort::Oldest, Sort::TakenNewest, Sort::TakenOldest, Sort::Largest, Sort::Smallest, Sort::Name]
+        {
+            let first = store(&database).images(&all, sort, None, 50).await.unwrap();
+            let absent = Position { value: SortValue::Absent, id: ImageId::new(IMAGES + 100) };
+            for after in [None, first.next, Some(absent)] {
+                if sort == Sort::Name && after.as_ref().is_some_and(|at| at.value == SortValue::Absent) {
+                    continue;
+                }
+                let (after, all) = (after.as_ref(), &all);
+                let read = rows_read(&database, |store| async move {
+                    let page = store.images(all, sort, after, 50).await.unwrap();
+                    assert_eq!(page.images.len(), 50);
+                });
+                let read = read.await;
+                assert!(read <= PAGE, "{sort:?} behind {after:?}, {known}: {read} rows were read");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_few_images_pass_is_found_by_the_index_of_the_filter() {
+    let database = full_database().await;
+    // None of the newest is among them: they are the backlog.
+    let all = ListFilter::default;
+    let day: time::PrimitiveDateTime =
+        database.rows("select taken_at from images where id = 7001").await[0].get(0);
+    let minutes = |minutes| Some(day + time::Duration::minutes(minutes));
+    let lists = [
+        (
+            "an hour",
+            ListFilter { taken: Span { from: minutes(0), before: minutes(60) }, ..all() },
+            Sort::Newest,
+        ),
+        (
+            "an hour, by size",
+            ListFilter { taken: Span { from: minutes(0), before: minutes(60) }, ..all() },
+            Sort::Largest,
+        ),
+        ("bytes", ListFilter { bytes: Span { from: None, before: Some(2_000_500) }, ..all() }, Sort::Newest),
+        (
+            "pixels",
+            ListFilter { pixels: Span { from: Some(11_990_000), before: None }, ..all() },
+            Sort::Newest,
+        ),
+        ("a camera", ListFilter { camera_contains: Some("LEICA".to_owned()), ..all() }, Sort::Newest),
+        ("a finding", ListFilter { finding: Some(FindingCode::DataAfterEnd), ..all() }, Sort::Newest),
+        ("failed, by name", ListFilter { status: Some(ImageStatus::Failed), ..all() }, Sort::Name),
+        ("a format of none, by name", ListFilter { format: Some(ImageFormat::Png), ..all() }, Sort::Name),
+    ];
+    for known in KNOWN {
+        database.run(known).await;
+        for (list, filter, sort) in &lists {
+            let read = rows_read(&database, |store| async move {
+                let page = store.images(filter, *sort, None, 200).await.unwrap();
+                assert_eq!(page.images.is_empty(), list.contains("none"), "{list}");
+            });
+            // The first two thousand, and each of the few a few times.
+            let read = read.await;
+            assert!(read <= 2000 + 5000, "{list}, {known}: {read} rows were read");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_for_similar_images_reads_few_hashes() {
+    let database = full_database().await;
+    for known in KNOWN {
+        database.run(known).await;
+        for (distance, most) in [(0, 100), (8, 3_000), (15, 10_000)] {
+            let read = rows_read(&database, |store| async move {
+                // One of a cluster; its hundred members are the tenths of a thousand, and differ in two bits.
+                let similar = store.similar(ImageId::new(7010), distance, None, 200).await.unwrap();
+                let Similar::Found(found, None) = similar else { panic!("{similar:?}") };
+                // Every twentieth of them has failed.
+                assert!(distance == 0 || found.len() >= 94, "{distance}: {}", found.len());
+            });
+            let read = read.await;
+            assert!(read <= most, "{distance}, {known}: {read} rows were read");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_whose_images_are_far_away_is_bounded_and_leads_on() {
+    // More than one page may look at, and all that pass are at the end.
+    const FAR: i64 = 230_000;
+    let database = Database::create().await;
+    store(&database).migrate().await.unwrap();
+    database
+        .run(&format!(
+            "set session_replication_role = replica;
+             insert into images (original_name, format, sha256, size_bytes, original_key, status, completed_at, width, height,
+                                 exif, has_gps, taken_at)
+             select n || '.jpg', 'jpg', sha256(n::text::bytea), 1000 - (n <= 6000)::integer, n, 'success', now(), 3, 2, '{{}}',
+                    n % 2 = 0, '2026-01-01'::timestamp + n * interval '1 second'
+             from generate_series(1, {FAR}) n; analyze"
+        ))
+        .await;
+    let store = store(&database);
+    let filter = ListFilter { bytes: Span { from: None, before: Some(1000) }, ..ListFilter::default() };
+    let empty = store.images(&filter, Sort::Newest, None, 50).await.unwrap();
+    assert!(empty.images.is_empty());
+    let page = store.images(&filter, Sort::Newest, empty.next.as_ref(), 50).await.unwrap();
+    let ids: Vec<_> = page.images.iter().map(|image| image.id.get()).collect();
+    assert_eq!(ids, Vec::from_iter((5951..=6000).rev()));
+
+    // Of the end of the list, nothing is left out.
+    let (mut found, mut after) = (0, None);
+    loop {
+        let page = store.images(&filter, Sort::TakenNewest, after.as_ref(), 200).await.unwrap();
+        found += page.images.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, 6000);
 }
 
 #[tokio::test]
@@ -107,15 +233,18 @@ async fn a_rare_name_is_found_by_its_index_or_at_least_found() {
     let quagga = ListFilter { name_contains: Some("quagga".to_owned()), ..ListFilter::default() };
     let find = |store: Store| {
         let filter = quagga.clone();
-        async move { store.images(&filter, 1).await.unwrap() }
+        async move { store.images(&filter, Sort::Newest, None, 1).await.unwrap() }
     };
     let page = find(store(&database)).await;
-    assert_eq!((page.images[0].id, page.next), (ImageId::new(7000), Some(ImageId::new(7000))));
+    let next = page.next.map(|next| next.id);
+    assert_eq!((page.images[0].id, next), (ImageId::new(7000), Some(ImageId::new(7000))));
     let read = rows_read(&database, |store| async move { drop(find(store).await) }).await;
     assert!(read <= 2000 + PAGE, "{read} rows were read");
 
     // A server without the extension: the same answer.
-    database.run("drop extension pg_trgm cascade; drop index if exists images_by_name").await;
+    database
+        .run("drop extension pg_trgm cascade; drop index if exists images_by_name, images_by_camera")
+        .await;
     assert_eq!(find(store(&database)).await.images[0].id, ImageId::new(7000));
 }
 
@@ -125,10 +254,10 @@ async fn the_migrations_do_without_the_extension_for_searches() {
     // Where the search path does not lead to it, it is as good as absent.
     database.run("create schema elsewhere; create extension pg_trgm schema elsewhere").await;
     store(&database).migrate().await.unwrap();
-    let index = "select count(*) from pg_indexes where indexname = 'images_by_name'";
+    let index = "select count(*) from pg_indexes where indexname in ('images_by_name', 'images_by_camera')";
     assert_eq!(database.number(index).await, 0);
     let filter = ListFilter { name_contains: Some("x".to_owned()), ..ListFilter::default() };
-    assert!(store(&database).images(&filter, 50).await.unwrap().images.is_empty());
+    assert!(store(&database).images(&filter, Sort::Newest, None, 50).await.unwrap().images.is_empty());
 }
 
 #[tokio::test]

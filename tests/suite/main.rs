@@ -21,6 +21,7 @@ mod document;
 mod event_streams;
 mod events;
 mod faults;
+mod finding;
 mod flow;
 mod full_tables;
 mod gallery;
@@ -35,6 +36,7 @@ mod rate_limits;
 mod refusals;
 mod retention;
 mod retries;
+mod similar;
 #[path = "../support/mod.rs"]
 mod support;
 mod tallies;

@@ -57,11 +57,14 @@ pub fn made(lease: Lease, original: &FileKey, wants_caption: bool) -> Ending {
             format: ImageFormat::Jpeg,
             taken_at: None,
             orientation: Orientation::UPRIGHT,
+            camera: None,
             has_gps: false,
             exif: [("Make".to_owned(), "Canon".to_owned())].into(),
             warnings: Vec::new(),
         },
         thumbnails: [thumbnail(ThumbnailSize::Small, 10), thumbnail(ThumbnailSize::Medium, 100)],
+        perceptual_hash: None,
+        findings: Vec::new(),
         wants_caption,
     }))
 }
@@ -110,7 +113,7 @@ async fn counts_follow_an_image_through_its_life() {
     let retried = store.retry_later(first.lease, Duration::ZERO, &runs(Some(&failure))).await.unwrap();
     assert!(matches!(retried, Finish::Recorded { .. }));
     let again = claim(&store, &database, captioned).await;
-    let Work::Image { original } = &again.work else { panic!("an image job comes first") };
+    let Work::Image { original, .. } = &again.work else { panic!("an image job comes first") };
     let stale = store.end_job(first.lease, &made(first.lease, original, true), &runs(None)).await;
     assert_eq!(stale.unwrap(), Finish::LeaseLost);
     let ending = made(again.lease, original, true);
@@ -145,7 +148,7 @@ async fn thumbnails_made_again_supersede_the_files_of_before() {
     store.migrate().await.unwrap();
     let image = upload(&store).await;
     let first = claim(&store, &database, image).await;
-    let Work::Image { original } = &first.work else { panic!("an image job comes first") };
+    let Work::Image { original, .. } = &first.work else { panic!("an image job comes first") };
     let ending = made(first.lease, original, false);
     assert!(matches!(
         store.end_job(first.lease, &ending, &runs(None)).await.unwrap(),

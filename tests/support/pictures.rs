@@ -22,10 +22,28 @@ pub fn transparent_png(width: u32, height: u32) -> Vec<u8> {
 
 /// A JPEG with Exif: the given orientation, a maker with a NUL in it, and a capture time.
 pub fn camera_jpeg(width: u32, height: u32, orientation: u16) -> Vec<u8> {
-    let jpeg = jpeg(width, height);
-    let exif = exif(orientation);
+    with_exif(&jpeg(width, height), &exif(orientation))
+}
+
+/// A JPEG with this Exif segment.
+pub fn with_exif(jpeg: &[u8], exif: &[u8]) -> Vec<u8> {
     let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
-    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+    [&jpeg[..2], &[0xff, 0xe1], &length, exif, &jpeg[2..]].concat()
+}
+
+/// An Exif segment of texts by hand (TIFF 6.0, section 2), each longer than four bytes.
+pub fn exif_texts(fields: &[(u16, &[u8])]) -> Vec<u8> {
+    let count = u16::try_from(fields.len()).unwrap();
+    let mut tiff = [&b"MM\0\x2a\0\0\0\x08"[..], &count.to_be_bytes()].concat();
+    let mut values = Vec::new();
+    let values_at = 8 + 2 + 12 * fields.len() + 4;
+    for (tag, text) in fields {
+        let (length, at) = (text.len() + 1, values_at + values.len());
+        tiff.extend([tag.to_be_bytes(), 2_u16.to_be_bytes()].concat());
+        tiff.extend([length, at].map(|number| u32::try_from(number).unwrap().to_be_bytes()).concat());
+        values.extend([text, &b"\0"[..]].concat());
+    }
+    [&b"Exif\0\0"[..], &tiff, &[0; 4], &values].concat()
 }
 
 /// Other bytes, same picture: data after the end of the image.
@@ -77,6 +95,31 @@ pub fn png_header(width: u32, height: u32) -> Vec<u8> {
     file.extend(crc.to_be_bytes());
     file.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e");
     file
+}
+
+/// A view like no other of another number: large shapes in all colours.
+pub fn view(number: u32, width: u32, height: u32) -> RgbImage {
+    let number = f64::from(number);
+    RgbImage::from_fn(width, height, |x, y| {
+        let (x, y) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+        let wave = |at: f64, seed: f64| {
+            ((at * 9.0 + seed).sin() + (at * 17.0 * (seed * 7.0).sin() + seed).cos()) * 30.0
+        };
+        let level = 128.0
+            + wave(x + y * (number * 3.0).cos(), number * 1.7)
+            + wave(y - x * number.sin(), number * 2.9);
+        Rgb([level as u8, 255 - level as u8, (level / 2.0) as u8])
+    })
+}
+
+/// As PNG.
+pub fn png_of(picture: &RgbImage) -> Vec<u8> {
+    encode(DynamicImage::ImageRgb8(picture.clone()), ImageFormat::Png)
+}
+
+/// As JPEG.
+pub fn jpeg_of(picture: &RgbImage) -> Vec<u8> {
+    encode(DynamicImage::ImageRgb8(picture.clone()), ImageFormat::Jpeg)
 }
 
 fn scene(width: u32, height: u32) -> RgbImage {

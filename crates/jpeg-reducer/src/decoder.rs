@@ -119,6 +119,20 @@ impl<'a> Decoder<'a> {
         (reduction.of(self.info.width), reduction.of(self.info.height))
     }
 
+    /// Where the picture ends in the file: behind the marker that says so. `None` if there is none.
+    #[must_use]
+    pub fn end(&self) -> Option<usize> {
+        let mut segments = Segments::new(self.file, self.first_scan);
+        while let Some(segment) = segments.next() {
+            match segment.code {
+                EOI => return Some(segments.position),
+                SOS => segments.pass_data(),
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// The most memory that [`Decoder::decode`] allocates, in bytes. What it hands out is included, but not the file,
     /// nor what a caller makes of the rows.
     #[must_use]

@@ -22,7 +22,8 @@ export async function showSimilar(id, stillWanted, open) {
   if (!stillWanted()) return;
   strip.querySelectorAll("img").forEach(releasePicture);
   strip.hidden = images.length === 0;
-  byId("details-similar-list").replaceChildren(...images.slice(0, MOST).map((image) => itemOf(image, open)));
+  const items = images.slice(0, MOST).map(({ image }) => itemOf(image, open));
+  byId("details-similar-list").replaceChildren(...items);
 }
 
 function itemOf({ image_id: id, original_name: name, thumbnails }, open) {

@@ -2,11 +2,11 @@
 
 mod segments;
 
-pub(super) use segments::exif;
+pub(super) use segments::{exif, has_index_of_pictures, photoshop, xmp};
 
 use super::decode::Decoded;
 use super::narrow::Narrowing;
-use super::pixels::Channels;
+use super::pixels::{Channels, Pixels};
 use super::{Cancelled, Limits, cost, timed_out};
 use crate::domain::{Failure, FailureCode};
 use crate::probe::Header;
@@ -38,6 +38,31 @@ pub(super) fn decode(
     decoder.decode(&options, &mut take).map_err(|error| refuse(&error))?;
     narrowed?;
     Ok(Decoded { pixels: narrowing.finish()?, profile: icc_profile(bytes) })
+}
+
+/// A small picture as stored, in full or reduced to half, and its size before; `None` if it is damaged, has more than
+/// `max_pixels`, or is for the press.
+pub(super) fn small(bytes: &[u8], max_pixels: u64) -> Option<(Pixels, (u32, u32))> {
+    let decoder = Decoder::new(bytes).ok()?;
+    let size = (decoder.info().width, decoder.info().height);
+    let channels = channels(&decoder);
+    if channels == Channels::Cmyk {
+        return None;
+    }
+    let reduction = if size.0.min(size.1) < 100 { Reduction::Full } else { Reduction::Half };
+    let mut options = Options::new(reduction);
+    options.limits.max_pixels = max_pixels;
+    options.limits.max_memory_bytes = SMALL_BYTES;
+    let (picture, _) = decoder.picture(&options).ok()?;
+    Some((Pixels::new(picture.width, picture.height, channels, picture.samples).ok()?, size))
+}
+
+/// The most memory for a [`small`] picture: within what is counted for everything that is always there.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// Where the picture ends in the file; `None` if its end is not marked.
+pub(super) fn end(bytes: &[u8]) -> Option<usize> {
+    Decoder::new(bytes).ok()?.end()
 }
 
 fn options<'c>(header: &Header, limits: &Limits, cancelled: Cancelled<'c>) -> Options<'c> {

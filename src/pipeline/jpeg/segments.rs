@@ -61,6 +61,21 @@ pub(in crate::pipeline) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     before_scans(bytes).find_map(|segment| segment.application(0xe1, b"Exif\0\0"))
 }
 
+/// The XMP data (ISO 16684-3, 6.1.3), without extensions.
+pub(in crate::pipeline) fn xmp(bytes: &[u8]) -> Option<&[u8]> {
+    before_scans(bytes).find_map(|segment| segment.application(0xe1, b"http://ns.adobe.com/xap/1.0/\0"))
+}
+
+/// The image resources that Photoshop and others keep.
+pub(in crate::pipeline) fn photoshop(bytes: &[u8]) -> Option<&[u8]> {
+    before_scans(bytes).find_map(|segment| segment.application(0xed, b"Photoshop 3.0\0"))
+}
+
+/// Whether there is an index of further pictures in the file (CIPA DC-007, 5.1).
+pub(in crate::pipeline) fn has_index_of_pictures(bytes: &[u8]) -> bool {
+    before_scans(bytes).any(|segment| segment.application(0xe2, b"MPF\0").is_some())
+}
+
 /// The ICC profile, put together from its numbered parts (ICC.1, B.4); `None` if a part is missing.
 pub(super) fn icc_profile(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut parts: Vec<(u8, u8, &[u8])> = before_scans(bytes)

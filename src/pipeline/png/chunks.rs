@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 /// The eight bytes before the first chunk.
-const SIGNATURE_BYTES: usize = 8;
+pub(super) const SIGNATURE_BYTES: usize = 8;
 
 /// A whole chunk.
 pub(super) struct Chunk<'a> {
@@ -21,6 +21,11 @@ impl<'a> Chunk<'a> {
     pub(super) fn all(file: &'a [u8]) -> impl Iterator<Item = Self> {
         let mut rest = file.get(SIGNATURE_BYTES..).unwrap_or_default();
         std::iter::from_fn(move || Self::take(&mut rest))
+    }
+
+    /// In bytes, all of them.
+    pub(super) const fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Takes the next chunk off `rest`; `None` if no whole one is left.

@@ -129,3 +129,28 @@ pub(super) fn has_profile(bytes: &[u8]) -> bool {
 pub(super) fn exif(bytes: &[u8]) -> Option<&[u8]> {
     Chunk::all(bytes).find(|chunk| chunk.name == EXIF_CHUNK).map(|chunk| chunk.data)
 }
+
+/// The XMP data, unless it is compressed (ISO 16684-3, 6.1.7; PNG third edition, 11.3.3.4).
+pub(super) fn xmp(bytes: &[u8]) -> Option<&[u8]> {
+    let text = Chunk::all(bytes)
+        .filter(|chunk| chunk.name == *b"iTXt")
+        .find_map(|chunk| chunk.data.strip_prefix(b"XML:com.adobe.xmp\0\0\0"))?;
+    // A language and a translated keyword, each ended by a NUL, and then the text.
+    text.splitn(3, |byte| *byte == 0).nth(2)
+}
+
+/// The text `Software` (PNG third edition, 11.3.3.1).
+pub(super) fn software(bytes: &[u8]) -> Option<&[u8]> {
+    Chunk::all(bytes)
+        .filter(|chunk| chunk.name == *b"tEXt")
+        .find_map(|chunk| chunk.data.strip_prefix(b"Software\0"))
+}
+
+/// Where the picture ends in the file; `None` if its end is not marked.
+pub(super) fn end(bytes: &[u8]) -> Option<usize> {
+    let mut end = chunks::SIGNATURE_BYTES;
+    Chunk::all(bytes).find_map(|chunk| {
+        end += chunk.length();
+        (chunk.name == *b"IEND").then_some(end)
+    })
+}

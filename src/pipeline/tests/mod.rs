@@ -2,7 +2,9 @@
 
 mod colour;
 mod damage;
+mod findings;
 mod jpeg;
+mod look;
 mod metadata;
 mod pictures;
 mod png;
