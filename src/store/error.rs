@@ -53,6 +53,15 @@ pub enum StoreError {
         /// The first migration that is not known here.
         migration: String,
     },
+    /// The database has migrations that come after one that it lacks. No release does that.
+    #[error(
+        "the database lacks {migration} and has later migrations: a build between two releases made it so; make the \
+         database anew, or restore a copy from before"
+    )]
+    Gap {
+        /// The first migration that is lacking.
+        migration: String,
+    },
     /// The URL cannot be understood. Its text is not repeated, since it holds a password.
     #[error("database.url cannot be understood")]
     Url(#[source] tokio_postgres::Error),

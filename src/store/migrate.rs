@@ -18,7 +18,7 @@ impl Store {
     /// releases it whatever happens.
     ///
     /// # Errors
-    /// If Postgres is away, a migration fails, or the schema is newer than this program.
+    /// If Postgres is away, a migration fails, or the schema is newer than this program or has a gap.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let doing = "applying the migrations";
         let (mut client, connection) =
@@ -29,18 +29,36 @@ impl Store {
             "set statement_timeout = 0; set lock_timeout = 0; set enable_hashjoin = on; set enable_mergejoin = on; select pg_advisory_lock({MIGRATION_LOCK})"
         );
         client.batch_execute(&lock).await.map_err(Fault::Driver).doing(doing)?;
-        let outcome = embedded::migrations::runner().run_async(&mut client).await;
+        let runner = embedded::migrations::runner();
+        let outcome = runner.run_async(&mut client).await;
         drop(client);
         // The driver ends when the client is gone; its error is the one the client already reported.
         driver.await.ok();
         let report = outcome.map_err(|error| match error.kind() {
-            // Applied by somebody, and not among ours.
-            Kind::MissingVersion(migration) => StoreError::Newer { migration: migration.to_string() },
+            // Either applied by somebody and not among ours, or among ours and passed over by somebody.
+            Kind::MissingVersion(missing) => {
+                let is_ours = runner.get_migrations().iter().any(|own| own.version() == missing.version());
+                let migration = missing.to_string();
+                if is_ours { StoreError::Gap { migration } } else { StoreError::Newer { migration } }
+            }
             _ => StoreError::Migration(error),
         })?;
         for migration in report.applied_migrations() {
             tracing::info!(%migration, "migration applied");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::embedded::migrations::runner;
+
+    #[test]
+    fn the_migrations_are_numbered_without_a_gap() {
+        let runner = runner();
+        let mut versions = Vec::from_iter(runner.get_migrations().iter().map(|own| i64::from(own.version())));
+        versions.sort_unstable();
+        assert_eq!(versions, Vec::from_iter((1..).take(versions.len())));
     }
 }

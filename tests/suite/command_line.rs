@@ -64,6 +64,17 @@ async fn four_migrate_at_once() {
 }
 
 #[tokio::test]
+async fn a_migration_that_was_passed_over_is_named_and_not_taken_for_a_newer_version() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    assert!(Process::start(&ground, &["--migrate"], &[]).ended().await.success());
+    ground.database.run("delete from refinery_schema_history where version = 5").await;
+    let mut process = Process::start(&ground, &["--migrate"], &[]);
+    assert!(!process.ended().await.success());
+    let said = process.log();
+    assert!(said.contains("lacks V5__events") && !said.contains("newer"), "{said}");
+}
+
+#[tokio::test]
 async fn a_server_and_a_worker_serve_and_stop_on_sigterm() {
     let ground = Ground::new(Carrier::RabbitMq).await;
     let mut server = Process::start(&ground, &[], &[]);
