@@ -1,4 +1,4 @@
--- Keys of callers, and idempotency keys that are each caller's own.
+-- Keys of callers.
 
 -- Made by `darkroom --new-key`. A key that is revoked or has expired stays, so that its name, which stands in logs, is never
 -- another's.
@@ -13,33 +13,11 @@ create table api_keys (
     -- Null: `limits.requests_per_minute`. 0: no limit.
     requests_per_minute integer     check (requests_per_minute >= 0),
     created_at          timestamptz not null default now(),
-    expires_at          timestamptz,
+    -- Null: never. There is no distance to an infinite time, by which servers know how long a key is still valid.
+    expires_at          timestamptz check (isfinite(expires_at)),
     revoked_at          timestamptz,
     -- To the minute, and some seconds late.
     last_used_at        timestamptz
 );
--- The keys that every server reads every few seconds. What was revoked in years is not walked over.
-create index api_keys_in_force on api_keys (name) where revoked_at is null;
-
--- As in V3: asked for again and again rather than waited for. At a million keys of 24 hours, uploads that carry one wait a
--- second or two.
-do $$
-begin
-    perform set_config('lock_timeout', '500ms', true);
-    loop
-        begin
-            lock table idempotency_keys in access exclusive mode;
-            exit;
-        exception when lock_not_available then
-            perform pg_sleep(0.1 + random() / 2);
-        end;
-    end loop;
-    perform set_config('lock_timeout', '0', true);
-end
-$$;
-
--- Two callers may use the same Idempotency-Key, and neither is answered with the other's image. The caller is the digest of
--- its key, and empty where nobody is asked for one: what processes of the version before write is nobody's, as it was. They
--- claim with `on conflict do nothing`, which needs no name of a constraint.
-alter table idempotency_keys add column caller bytea not null default '' check (octet_length(caller) in (0, 32));
-alter table idempotency_keys drop constraint idempotency_keys_pkey, add primary key (key, caller);
+-- The keys that every server reads every few seconds. Those that were revoked or have expired in years are not walked over.
+create index api_keys_in_force on api_keys (coalesce(expires_at, 'infinity')) where revoked_at is null;

@@ -99,7 +99,7 @@ struct Arguments {
     #[arg(long, requires = "counted", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Make an API key, print it this once, and exit; only its digest is kept. Needs database.url, or a --standalone that
-    /// runs on embedded.dir.
+    /// runs on embedded.dir. Applies the migrations only if there is no table of keys yet.
     #[arg(long, value_name = "NAME", requires = "scopes")]
     new_key: Option<KeyName>,
     /// With --new-key: what it permits (read, write, admin); may be given several times.
@@ -255,10 +255,19 @@ async fn about_keys(arguments: &Arguments, settings: &Settings) -> anyhow::Resul
             "{name} ({scopes}): shown this once and kept nowhere. Send it as `Authorization: Bearer …` or `X-API-Key: …`"
         );
         let (requests_per_minute, days) = (arguments.requests_per_minute, arguments.expires_days);
-        let key = app::new_key(settings, KeyWish { name, scopes, requests_per_minute, days }).await?;
-        let printed = print(&format!("{}\n", key.reveal()))?;
-        say(&kept);
-        return Ok(Some(printed));
+        let wish = KeyWish { name: name.clone(), scopes, requests_per_minute, days };
+        let key = app::new_key(settings, wish).await?;
+        return match print(&format!("{}\n", key.reveal())) {
+            Ok(printed) => {
+                say(&kept);
+                Ok(Some(printed))
+            }
+            // Perhaps a part of it went somewhere, and nobody has the whole.
+            Err(error) => match app::revoke_key(settings, &name).await {
+                Ok(_) => Err(error.context(format!("{name} is revoked again, since nobody has seen it"))),
+                Err(revoking) => Err(revoking.context(format!("{error}, and {name} is in force: revoke it"))),
+            },
+        };
     }
     if arguments.list_keys {
         return print(&app::list_keys(settings).await?).map(Some);

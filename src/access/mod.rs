@@ -2,13 +2,15 @@
 //!
 //! | key | kept in | permits |
 //! |---|---|---|
-//! | of the settings (`auth.key_hashes`) | each process | everything; it works without a database row |
+//! | of the settings (`auth.key_hashes`) | each process | everything, however often; it works without a database row |
 //! | of the table (`--new-key`) | Postgres, by its digest | its scopes, until it expires or is revoked |
 
 mod keyring;
 mod meter;
+mod reading;
 mod secret;
 
+pub use keyring::Unread;
 pub use meter::Allowance;
 pub use secret::ApiKey;
 
@@ -75,11 +77,13 @@ impl Access {
         if auth.mode != AuthMode::Keys {
             return Self(Asked::Nobody(Identity::new(Caller::Anyone, Scopes::all(), 0, Arc::default())));
         }
-        let configured = auth.key_hashes.iter().zip(1..).map(|(hash, number)| {
+        let configured = auth.key_hashes.iter().map(|hash| {
             let digest = Sha256::new(*hash.digest());
-            // No name of a key in the table has brackets.
-            let caller = Caller::Holder { name: format!("auth.key_hashes[{number}]").into(), digest };
-            (digest, Identity::new(caller, Scopes::all(), limit, Arc::default()))
+            // No name of a key in the table has brackets. By its digest, since a place in a list is another's after a change.
+            let name = format!("auth.key_hashes[{:.8}]", digest.to_string());
+            let caller = Caller::Holder { name: name.into(), digest };
+            // For a start or an emergency, in which nobody wants to be told to wait.
+            (digest, Identity::new(caller, Scopes::all(), 0, Arc::default()))
         });
         let configured = Vec::from_iter(configured);
         let table = Keyring::start(store.clone(), limit, configured.is_empty(), stop);
@@ -90,6 +94,17 @@ impl Access {
     #[must_use]
     pub const fn asks_for_keys(&self) -> bool {
         matches!(self.0, Asked::Everybody(_))
+    }
+
+    /// Whether the keys of the table are known.
+    ///
+    /// # Errors
+    /// If they are not, or have not been read for so long that they grant nothing any more.
+    pub fn check(&self) -> Result<(), Unread> {
+        match &self.0 {
+            Asked::Nobody(_) => Ok(()),
+            Asked::Everybody(guard) => guard.table.check(),
+        }
     }
 
     /// Who sends this key. Where no keys are asked for, it is not looked at.

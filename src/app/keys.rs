@@ -25,13 +25,16 @@ pub struct KeyWish {
     pub days: Option<u32>,
 }
 
-/// Makes a key and records its digest. The migrations are applied before if the settings let them be.
+/// Makes a key and records its digest. The migrations are applied before if there is no table of keys and the settings let
+/// them be; servers that run on a database of an older version are not overtaken for the sake of a key.
 ///
 /// # Errors
 /// If no database is known, it is away or refuses, or there is or was a key of this name.
 pub async fn new_key(settings: &Settings, wish: KeyWish) -> anyhow::Result<ApiKey> {
     let store = store(settings)?;
-    bring_up_to_date(&store, settings).await?;
+    if !store.has_table_of_keys().await? {
+        bring_up_to_date(&store, settings).await?;
+    }
     let key = ApiKey::generate();
     let day = Duration::from_secs(86_400);
     let new = NewKey {

@@ -104,6 +104,7 @@ impl App {
                     stop.clone(),
                 );
                 let access = Access::start(&store, &settings, stop.clone());
+                let probes = with_keys(probes, &access);
                 opening.open(http::api(state, probes, access));
                 let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
                 let stopping = stop.clone();
@@ -201,6 +202,15 @@ fn probes(role: &Role, store: &Store, files: &Files, queue: &Queue) -> Probes {
         .with("broker", broker_is_essential, move || {
             asked(queue.clone(), |queue| async move { queue.check().await.map_err(|error| reason(&error)) })
         })
+}
+
+/// Where keys are asked for, nobody is served by a process that cannot read them.
+fn with_keys(probes: Probes, access: &Access) -> Probes {
+    if !access.asks_for_keys() {
+        return probes;
+    }
+    let access = access.clone();
+    probes.with("keys", true, move || std::future::ready(access.check()))
 }
 
 async fn asked<T, F: Future>(part: T, question: impl FnOnce(T) -> F) -> F::Output {

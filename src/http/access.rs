@@ -9,6 +9,7 @@ use poem::http::header::AUTHORIZATION;
 use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use std::sync::Arc;
+use std::time::Duration;
 
 const API_KEY: &str = "x-api-key";
 
@@ -84,10 +85,15 @@ fn sent_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 
 fn check(identity: &Identity, needed: Scope, allowance: Option<Allowance>) -> Result<(), Refusal> {
     match allowance.and_then(|allowance| allowance.exhausted_for) {
-        Some(wait) => Err(Refusal::RateLimited(wait.as_millis().div_ceil(1000) as u64)),
+        Some(wait) => Err(Refusal::RateLimited(whole_seconds(wait))),
         None if identity.may(needed) => Ok(()),
         None => Err(Refusal::Forbidden(needed)),
     }
+}
+
+/// Rounded up, so that nobody comes too early; and at least one, since 0 would mean at once.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 async fn serve<E: Endpoint>(
@@ -126,6 +132,13 @@ mod tests {
             all.append(*name, HeaderValue::from_static(value));
         }
         sent_key(&all).ok().map(|key| key.map(str::to_owned))
+    }
+
+    #[test]
+    fn who_is_refused_is_told_whole_seconds_and_never_none() {
+        let told =
+            [0, 1, 999_999_999, 1_000_000_000, 1_000_000_001].map(Duration::from_nanos).map(whole_seconds);
+        assert_eq!(told, [1, 1, 1, 1, 2]);
     }
 
     #[test]

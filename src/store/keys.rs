@@ -2,13 +2,16 @@
 
 use super::error::Doing;
 use super::{Store, StoreError, execute, query, query_one, query_opt};
-use crate::domain::{Caller, KeyName, Scope, Scopes, Sha256};
+use crate::domain::{KeyName, Scope, Scopes, Sha256};
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 /// Keys that may be in force at the same time, since every server holds all of them.
 const MOST: i64 = 10_000;
+
+/// Which keys grant something; in the form of the index for it.
+const IN_FORCE: &str = "revoked_at is null and coalesce(expires_at, 'infinity') > now()";
 
 /// A key that is to be recorded.
 #[derive(Debug, Clone)]
@@ -52,6 +55,8 @@ pub enum KeyRevoked {
 /// A key that grants something at this moment.
 #[derive(Debug, Clone)]
 pub struct InForce {
+    /// Its number; later keys have higher ones.
+    pub id: i64,
     /// What it is called.
     pub name: KeyName,
     /// SHA-256 of the key.
@@ -86,6 +91,17 @@ pub struct KeyRecord {
 }
 
 impl Store {
+    /// Whether the migrations have come as far as the table of keys.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn has_table_of_keys(&self) -> Result<bool, StoreError> {
+        let doing = "looking for the table of API keys";
+        let client = self.client(doing).await?;
+        let found = query_one(&client, "select to_regclass('api_keys') is not null as found", &[]).await;
+        Ok(found.doing(doing)?.get("found"))
+    }
+
     /// Records a key, which is in force at once.
     ///
     /// # Errors
@@ -93,8 +109,8 @@ impl Store {
     pub async fn record_key(&self, key: &NewKey) -> Result<KeyRecorded, StoreError> {
         let doing = "recording an API key";
         let client = self.client(doing).await?;
-        let count = "select count(*) as n from api_keys where revoked_at is null";
-        let known: i64 = query_one(&client, count, &[]).await.doing(doing)?.get("n");
+        let count = format!("select count(*) as n from api_keys where {IN_FORCE}");
+        let known: i64 = query_one(&client, &count, &[]).await.doing(doing)?.get("n");
         if known >= MOST {
             return Ok(KeyRecorded::TooMany(known));
         }
@@ -110,19 +126,21 @@ impl Store {
         Ok(if made == 1 { KeyRecorded::Made } else { KeyRecorded::NameTaken })
     }
 
-    /// The keys that are in force.
+    /// The keys in force whose number is above `after`; all of them if it is 0. One that cannot be understood, such as a key
+    /// with a scope that a later version has added, is an error in the place of that key alone.
     ///
     /// # Errors
-    /// If Postgres is away, refuses, or holds what cannot be understood.
-    pub async fn keys_in_force(&self) -> Result<Vec<InForce>, StoreError> {
+    /// If Postgres is away or refuses.
+    pub async fn keys_in_force(&self, after: i64) -> Result<Vec<Result<InForce, StoreError>>, StoreError> {
         let doing = "reading the API keys in force";
         let client = self.client(doing).await?;
-        let sql = "
-            select id, name, digest, scopes, requests_per_minute,
-                   extract(epoch from expires_at - now())::float8 as valid_for
-            from api_keys where revoked_at is null and (expires_at is null or expires_at > now()) order by name";
-        let rows = query(&client, sql, &[]).await.doing(doing)?;
-        rows.iter().map(in_force).collect()
+        let sql = format!(
+            "select id, name, digest, scopes, requests_per_minute,
+                    extract(epoch from expires_at - now())::float8 as valid_for
+             from api_keys where {IN_FORCE} and id > $1"
+        );
+        let rows = query(&client, &sql, &[&after]).await.doing(doing)?;
+        Ok(rows.iter().map(in_force).collect())
     }
 
     /// Notes that these keys were used, if that was not noted within the last minute.
@@ -173,17 +191,10 @@ impl Store {
     }
 }
 
-/// How a caller stands in a row: the digest of its key, or nothing.
-pub(super) fn caller_column(caller: &Caller) -> &[u8] {
-    match caller {
-        Caller::Anyone => &[],
-        Caller::Holder { digest, .. } => digest.as_bytes(),
-    }
-}
-
 fn in_force(row: &Row) -> Result<InForce, StoreError> {
     let digest: &[u8] = row.get("digest");
     Ok(InForce {
+        id: row.get("id"),
         name: super::parsed(row, TABLE, "name", row.get("id"))?,
         digest: digest
             .try_into()

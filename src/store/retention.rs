@@ -16,8 +16,8 @@ impl Store {
         let doing = "forgetting idempotency keys";
         let client = self.client(doing).await?;
         let sql = "
-            delete from idempotency_keys where (key, caller) in (
-                select key, caller from idempotency_keys where created_at < now() - interval '24 hours'
+            delete from idempotency_keys where key in (
+                select key from idempotency_keys where created_at < now() - interval '24 hours'
                 order by created_at limit $1 for update skip locked)";
         Ok(execute(&client, sql, &[&PART]).await.doing(doing)? == PART.unsigned_abs())
     }

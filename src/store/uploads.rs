@@ -1,9 +1,10 @@
 //! An upload becomes a row and a job, or neither.
 
 use super::error::Doing;
-use super::keys::caller_column;
 use super::{Store, StoreError, answered, execute, query_one, query_opt};
-use crate::domain::{CallbackUrl, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::domain::{
+    CallbackUrl, Caller, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256,
+};
 use deadpool_postgres::{GenericClient, Transaction};
 
 /// An upload whose file is durable and whose row is not there yet.
@@ -70,31 +71,51 @@ impl Store {
     }
 }
 
+/// An `Idempotency-Key` as it stands in a row, where it tells whose it is. That of a holder begins with the digest of the API
+/// key and U+0001, which the value of a header cannot hold: so nobody can send what is another's.
+///
+/// In the text, and not in a column of its own, because processes of a version without API keys read and write the same rows.
+#[derive(Debug)]
+struct StoredKey(String);
+
+impl StoredKey {
+    fn of(IdempotencyKey { caller, key }: &IdempotencyKey) -> Self {
+        match caller {
+            Caller::Anyone => Self(key.clone()),
+            Caller::Holder { digest, .. } => Self(format!("{digest}\u{1}{key}")),
+        }
+    }
+}
+
+/// What the key stood for. A row of nobody, written before keys were asked for or by a process that does not know of them,
+/// may be an earlier try of the same upload if its bytes are the same, and means nothing to a holder if they are not.
 async fn recall(
     transaction: &Transaction<'_>,
-    IdempotencyKey { caller, key }: &IdempotencyKey,
+    key: &IdempotencyKey,
     image: &NewImage,
 ) -> Result<Option<Recorded>, StoreError> {
-    let sql = "select image_id, sha256 from idempotency_keys where key = $1 and caller = $2";
-    let row = query_opt(transaction, sql, &[key, &caller_column(caller)])
-        .await
-        .doing("recalling an idempotency key")?;
-    Ok(row.map(|row| {
-        let same = row.get::<_, &[u8]>("sha256") == image.sha256.as_bytes().as_slice();
-        if same { Recorded::Repeated(ImageId::new(row.get("image_id"))) } else { Recorded::Mismatch }
+    let sql = "
+        select image_id, sha256 = $3 as same from idempotency_keys
+        where key = $1 or (key = $2 and sha256 = $3) order by key = $1 desc limit 1";
+    let (own, digest) = (StoredKey::of(key), image.sha256.as_bytes().as_slice());
+    let row = query_opt(transaction, sql, &[&own.0, &key.key, &digest]).await;
+    Ok(row.doing("recalling an idempotency key")?.map(|row| match row.get("same") {
+        true => Recorded::Repeated(ImageId::new(row.get("image_id"))),
+        false => Recorded::Mismatch,
     }))
 }
 
 /// Whether the key is ours now. Waits for a twin that is being recorded at this moment.
 async fn claim_key(
     transaction: &Transaction<'_>,
-    IdempotencyKey { caller, key }: &IdempotencyKey,
+    key: &IdempotencyKey,
     id: ImageId,
     image: &NewImage,
 ) -> Result<bool, StoreError> {
-    let sql = "insert into idempotency_keys (key, caller, image_id, sha256) values ($1, $2, $3, $4) on conflict do nothing";
+    let sql =
+        "insert into idempotency_keys (key, image_id, sha256) values ($1, $2, $3) on conflict do nothing";
     let digest = image.sha256.as_bytes().as_slice();
-    let taken = execute(transaction, sql, &[key, &caller_column(caller), &id.get(), &digest]).await;
+    let taken = execute(transaction, sql, &[&StoredKey::of(key).0, &id.get(), &digest]).await;
     Ok(taken.doing("claiming an idempotency key")? == 1)
 }
 
@@ -122,4 +143,18 @@ async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId
     .await
     .doing("recording an upload")?;
     Ok(ImageId::new(row.get("id")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_key_of_nobody_is_as_it_was_and_that_of_a_holder_is_its_own() {
+        let stored = |caller| StoredKey::of(&IdempotencyKey { caller, key: "order-7".to_owned() }).0;
+        let holder = |byte| Caller::Holder { name: "ann".into(), digest: Sha256::new([byte; 32]) };
+        assert_eq!(stored(Caller::Anyone), "order-7");
+        assert_eq!(stored(holder(0xab)), format!("{}\u{1}order-7", "ab".repeat(32)));
+        assert_ne!(stored(holder(1)), stored(holder(2)));
+    }
 }

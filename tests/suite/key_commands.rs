@@ -6,6 +6,7 @@ use crate::support::ground::{Carrier, Ground, eventually};
 use crate::support::pictures;
 use crate::support::process::{Process, command, output};
 use reqwest::Method;
+use std::fs::File;
 
 #[tokio::test]
 async fn a_key_is_made_shown_once_listed_and_revoked() {
@@ -140,4 +141,49 @@ async fn no_log_holds_a_key_and_each_request_names_its_holder() {
     let found: Vec<_> =
         ["request_id", "caller", "method", "path", "status"].map(|name| line[name].clone()).into();
     assert_eq!(serde_json::Value::from(found), expected, "{line}");
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_printed_is_revoked_again() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let mut command = command(&["--new-key", "lost", "--scope", "read"]);
+    // Takes no byte, like a disk that is full or a pipe whose reader has gone.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut process = Process::spawn(command.envs(ground.environment(&[])).stdout(full));
+    assert!(!process.ended().await.success());
+    assert!(process.log().contains("lost is revoked again"), "{}", process.log());
+    let in_force = "select count(*) from api_keys where revoked_at is null";
+    assert_eq!(ground.database.number(in_force).await, 0);
+}
+
+#[tokio::test]
+async fn keys_that_have_expired_or_were_revoked_do_not_count() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    new_key(&ground, &["first", "--scope", "read"]).await;
+    let gone = "insert into api_keys (name, digest, scopes, expires_at, revoked_at)
+                select n::text, sha256(n::text::bytea), array['read'], case when n % 2 = 0 then now() end,
+                       case when n % 2 = 1 then now() end
+                from generate_series(1, 20000) n";
+    ground.database.run(gone).await;
+    new_key(&ground, &["second", "--scope", "read"]).await;
+    ground
+        .database
+        .run("update api_keys set expires_at = now() + interval '1 hour' where name <> 'first'")
+        .await;
+    let (success, printed, said) = output(&ground, &["--new-key", "third", "--scope", "read"], &[]).await;
+    assert!(!success && printed.is_empty() && said.contains("10002 keys are in force"), "{said}");
+    // Some ways of writing a time have no end.
+    let endless = "select count(*) from pg_constraint where conrelid = 'api_keys'::regclass
+                   and pg_get_constraintdef(oid) like '%isfinite(expires_at)%'";
+    assert_eq!(ground.database.number(endless).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_is_made_without_migrating_a_database_that_can_hold_it() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    new_key(&ground, &["first", "--scope", "read"]).await;
+    // As if this program were newer than the servers.
+    ground.database.run("delete from refinery_schema_history where version > 6").await;
+    new_key(&ground, &["second", "--scope", "read"]).await;
+    assert_eq!(ground.database.number("select max(version)::bigint from refinery_schema_history").await, 6);
 }

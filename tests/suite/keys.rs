@@ -5,6 +5,7 @@ use crate::support::ground::{Carrier, Ground, eventually};
 use crate::support::pictures;
 use crate::support::process::{Process, output};
 use crate::support::proxy::Proxy;
+use crate::support::raw::{ask, request};
 use futures_util::future::join_all;
 use reqwest::Method;
 use sha2::Digest;
@@ -157,13 +158,14 @@ async fn without_a_key_a_server_starts_refuses_everybody_and_says_so_once() {
     for path in
         ["/%61pi/stats", "//api/stats", "/API/stats", "/docs/../api/stats", "/./api/stats", "/api%2Fstats"]
     {
-        let status = client.raw(path).await.status();
+        // As it stands: other clients tidy up paths before they send them.
+        let status = ask(client.address(), request("GET", path, "")).await.status;
         assert!(status == 404 || status == 401, "{path}: {status}");
     }
     let refused = answer(client.upload_request("k.jpg", &pictures::padded(3_000_000))).await;
     assert_eq!(refused.refusal(), (401, "unauthorized"));
     for path in ["/livez", "/readyz", "/docs", "/openapi.json", "/openapi.yaml", "/"] {
-        assert_eq!(client.raw(path).await.status(), 200, "{path}");
+        eventually(path, || async { (client.raw(path).await.status() == 200).then_some(()) }).await;
     }
     let told = |process: &Process| process.log().matches("there is none: everybody is refused").count();
     eventually("it is told", || async { (told(&process) == 1).then_some(()) }).await;
@@ -173,10 +175,12 @@ async fn without_a_key_a_server_starts_refuses_everybody_and_says_so_once() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_settings_needs_no_row_and_may_do_everything() {
+async fn a_key_of_the_settings_needs_no_row_and_may_do_everything_as_often_as_it_likes() {
     let ground = Ground::new(Carrier::InProcess).await;
     let hashes = format!("{},{}", digest("open sesame"), digest("shut"));
-    let app = ground.start_all(&[KEYS, ("DARKROOM_AUTH__KEY_HASHES", &hashes)]).await;
+    // Nor does the limit of all others hold for it.
+    let own = [("DARKROOM_AUTH__KEY_HASHES", hashes.as_str()), ("DARKROOM_LIMITS__REQUESTS_PER_MINUTE", "1")];
+    let app = ground.start_all(&[&[KEYS], &own[..]].concat()).await;
     for key in ["open sesame", "shut"] {
         assert_eq!(call(&app.client, key, Method::GET, "/api/stats").await.status, 200);
         assert_eq!(call(&app.client, key, Method::DELETE, "/api/images/1").await.status, 404);
@@ -271,10 +275,11 @@ async fn an_idempotency_key_is_each_callers_own() {
     assert_eq!(send(&ann, &other).await.refusal(), (422, "idempotency_mismatch"));
     assert_eq!(ground.database.number("select count(*) from images").await, 2);
 
-    // What processes of the version before write is nobody's.
+    // What processes of the version before write is nobody's, and stands in no holder's way.
     let twice = "insert into idempotency_keys (key, image_id, sha256) values ('order-7', 1, sha256('')) on conflict do nothing";
     ground.database.run(&format!("{twice}; {twice}")).await;
     assert_eq!(ground.database.number("select count(*) from idempotency_keys").await, 3);
+    assert_eq!((id(&send(&ann, &one).await), id(&send(&bob, &other).await)), (of_ann, of_bob));
 
     // Asking before sending.
     let held = |bytes: &[u8]| {
@@ -287,4 +292,73 @@ async fn an_idempotency_key_is_each_callers_own() {
     assert_eq!(found.data()["images"][0]["sha256"], digest(&other));
     assert_eq!(held(b"never sent").await.data()["images"].as_array().unwrap().len(), 0);
     app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_sent_before_keys_were_asked_for_is_answered_with_the_same_image_after_it() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let (one, other) = (pictures::jpeg(90, 60), pictures::jpeg(60, 90));
+    let before = ground.start_all(&[]).await;
+    let sent = answer(before.client.upload_request("i.jpg", &one).header("Idempotency-Key", "order-7")).await;
+    assert_eq!(sent.data()["image_id"], 1, "{sent:?}");
+    before.stop().await;
+    let app = ground.start_all(&[KEYS]).await;
+    let ann = new_key(&ground, &["ann", "--scope", "write"]).await;
+    let send = |bytes: &[u8]| {
+        let upload = app.client.upload_request("i.jpg", bytes).bearer_auth(&ann);
+        answer(upload.header("Idempotency-Key", "order-7"))
+    };
+    assert_eq!(send(&one).await.data()["image_id"], 1);
+    // Other bytes are no contradiction: who sent the first ones is not known.
+    assert_eq!(send(&other).await.data()["image_id"], 2);
+    assert_eq!(send(&other).await.data()["image_id"], 2);
+    assert_eq!(send(&one).await.refusal(), (422, "idempotency_mismatch"), "now the key is her own");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_understood_is_refused_and_the_others_are_not() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let ann = new_key(&ground, &["ann", "--scope", "read"]).await;
+    let odd = new_key(&ground, &["odd", "--scope", "read"]).await;
+    let later_version = "alter table api_keys drop constraint api_keys_scopes_check;
+                         update api_keys set scopes = array['read', 'audit'] where name = 'odd'";
+    ground.database.run(later_version).await;
+    let process = Process::start(&ground, &["--standalone"], &[KEYS]);
+    let client = process.client().await;
+    assert_eq!(call(&client, &ann, Method::GET, "/api/stats").await.status, 200);
+    // Each of these has the table read anew.
+    for _ in 0..3 {
+        assert_eq!(call(&client, &odd, Method::GET, "/api/stats").await.refusal(), (401, "unauthorized"));
+    }
+    let bob = new_key(&ground, &["bob", "--scope", "read"]).await;
+    assert_eq!(call(&client, &bob, Method::GET, "/api/stats").await.status, 200);
+    let told = |process: &Process| process.log().matches("api_keys.scopes of row 2").count();
+    eventually("it is told", || async { (told(&process) == 1).then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_read_the_keys_is_not_ready() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let key = new_key(&ground, &["ann", "--scope", "read"]).await;
+    ground.database.run("alter table api_keys rename to elsewhere").await;
+    let app = ground.start_all(&[KEYS, ("DARKROOM_DATABASE__MIGRATE", "false")]).await;
+    eventually("it is not ready, and says why", || async {
+        let ready = app.client.get("/readyz").await;
+        let keys = ready.body["data"]["checks"]["keys"].to_string();
+        (ready.status == 503 && keys.contains("cannot be read") && keys.contains("api_keys")).then_some(())
+    })
+    .await;
+    assert_eq!(call(&app.client, &key, Method::GET, "/api/stats").await.refusal(), (503, "overloaded"));
+    ground.database.run("alter table elsewhere rename to api_keys").await;
+    eventually("it is ready", || async {
+        let ready = app.client.get("/readyz").await;
+        (ready.status == 200 && ready.data()["checks"]["keys"] == "ok").then_some(())
+    })
+    .await;
+    assert_eq!(call(&app.client, &key, Method::GET, "/api/stats").await.status, 200);
+    app.stop().await;
+    let open = ground.start_all(&[]).await;
+    assert!(open.client.get("/readyz").await.data()["checks"].get("keys").is_none(), "nobody is asked");
+    open.stop().await;
 }
