@@ -93,7 +93,7 @@ async fn old_hasty_and_curious_clients_are_answered() {
     let thumbnail = format!("/api/images/{id}/thumbnails/small");
     let original = format!("/api/images/{id}/original");
     for (path, status) in [
-        ("/", 303),
+        ("/", 200),
         ("/livez", 200),
         ("/readyz", 200),
         ("/api/stats", 200),
