@@ -6,7 +6,9 @@ use super::scopes;
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem_openapi::OpenApi;
-use poem_openapi::registry::{MetaApi, MetaSchema, MetaSchemaRef, MetaSecurityScheme, Registry};
+use poem_openapi::registry::{
+    MetaApi, MetaOperationParam, MetaSchema, MetaSchemaRef, MetaSecurityScheme, Registry,
+};
 use poem_openapi::types::Type;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -37,6 +39,7 @@ impl<T: OpenApi> OpenApi for Documented<T> {
                 // Either key; and none, because the default installation asks nobody.
                 let one = |scheme: &&'static str| HashMap::from([(*scheme, Vec::new())]);
                 operation.security = keys.iter().map(one).chain([HashMap::new()]).collect();
+                operation.params.iter_mut().for_each(mend_parameter);
                 let lacking = scopes::lacking(operation.method.as_str(), &path.path);
                 for response in &mut operation.responses.responses {
                     response.description =
@@ -131,6 +134,19 @@ fn mend_object(schema: &mut MetaSchema) {
     }
 }
 
+/// A parameter is either a type with a name or has a default: of both together generators make a parameter of any type. So
+/// the default is told to people.
+fn mend_parameter(parameter: &mut MetaOperationParam) {
+    let MetaSchemaRef::Inline(schema) = &mut parameter.schema else { return };
+    let is_named = |member: &&MetaSchemaRef| matches!(member, MetaSchemaRef::Reference(_));
+    let Some(named) = schema.all_of.iter().find(is_named).cloned() else { return };
+    let default = schema.default.take();
+    parameter.schema = named;
+    if let (Some(description), Some(Value::String(default))) = (&mut parameter.description, default) {
+        description.push_str(&format!(" Without it: `{default}`."));
+    }
+}
+
 /// What is said about a reference is documented twice: beside it, and as a second member of `allOf`, for which generators
 /// invent a type. A reference that may be null is written in the one form that is right by OpenAPI 3.0.3 ("nullable" only
 /// extends the "type" beside it), and that all generators understand.
@@ -147,8 +163,9 @@ fn mend_reference(property: &mut MetaSchema) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use poem_openapi::param::Query;
     use poem_openapi::payload::Json;
-    use poem_openapi::{ApiResponse, Object, OpenApiService};
+    use poem_openapi::{ApiResponse, Enum, Object, OpenApiService};
     use serde_json::json;
 
     #[derive(Object)]
@@ -174,12 +191,27 @@ mod tests {
         Outer(Json<Outer>, #[oai(header = "ETag")] String, #[oai(header = "X-Request-Id")] String),
     }
 
+    #[derive(Enum)]
+    #[oai(rename_all = "snake_case")]
+    enum Colour {
+        Red,
+    }
+
+    fn red() -> Colour {
+        Colour::Red
+    }
+
     struct Api;
 
     #[OpenApi]
     impl Api {
         #[oai(path = "/api/outer/:id", method = "get", operation_id = "get_outer")]
-        async fn get_outer(&self) -> Found {
+        async fn get_outer(
+            &self,
+            /// Which colour.
+            #[oai(name = "colour", default = "red")]
+            _colour: Query<Colour>,
+        ) -> Found {
             let outer = Outer { inner: None, text: None, absent: None, code: ErrorCode::NotFound };
             Found::Outer(Json(outer), String::new(), String::new())
         }
@@ -219,6 +251,13 @@ mod tests {
             ],
         });
         assert_eq!(*inner, expected);
+    }
+
+    #[test]
+    fn a_parameter_of_a_named_type_has_that_type_and_tells_its_default() {
+        let parameter = &document()["paths"]["/api/outer/{id}"]["get"]["parameters"][0];
+        assert_eq!(parameter["schema"], json!({"$ref": "#/components/schemas/Colour"}));
+        assert_eq!(parameter["description"], "Which colour. Without it: `red`.");
     }
 
     #[test]

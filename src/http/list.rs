@@ -18,7 +18,7 @@ use time::{Date, Duration, PrimitiveDateTime, Time};
 
 /// The order of a list. Images without what they are sorted by come last.
 #[derive(Enum, Debug, Clone, Copy, Default)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "ImageOrder", rename_all = "snake_case")]
 enum Order {
     /// By upload, the last first.
     #[default]
@@ -53,7 +53,7 @@ impl From<Order> for Sort {
 
 /// A format of images.
 #[derive(Enum, Debug, Clone, Copy)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename = "ImageFormat", rename_all = "snake_case")]
 enum Format {
     /// JPEG.
     Jpg,

@@ -194,7 +194,7 @@ pub(super) struct ImageSummary {
     height: Option<i32>,
     /// Capture time by Exif, without a zone.
     #[oai(nullable)]
-    datetime: Option<String>,
+    taken_at: Option<String>,
     /// What it was taken with.
     #[oai(nullable)]
     camera: Option<String>,
@@ -280,7 +280,7 @@ impl From<store::ImageSummary> for ImageSummary {
         Self {
             image_id: summary.id.get(),
             thumbnails: ThumbnailLinks::of(&summary),
-            datetime: capture_time(&summary),
+            taken_at: capture_time(&summary),
             camera: summary.camera,
             original_name: summary.original_name,
             status: summary.status.into(),

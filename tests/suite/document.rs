@@ -104,11 +104,18 @@ fn generators_find_nothing_to_invent_a_type_for() {
             assert!(property["properties"].is_null(), "{at}: an object without a name");
             let members = property["allOf"].as_array().map_or(1, Vec::len);
             assert!(members == 1, "{at}: generators make a new type of {members} members");
+            let is_time = |(_, property): (&str, &Value)| property["format"] == "date-time";
+            let shadows = field == "datetime" && entries(&schema["properties"]).any(is_time);
+            assert!(!shadows, "{at}: in Python it hides the type of the times beside it");
             let bare = property["nullable"] == true && property["type"].is_null();
             assert!(!bare, "{at}: nullable extends a type that stands beside it");
         }
     }
     for (_, _, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let plain = parameter["schema"]["$ref"].is_string() || parameter["schema"]["type"].is_string();
+            assert!(plain, "{}: a type has a name or a form, not both", parameter["name"]);
+        }
         for (media_type, _) in entries(&operation["requestBody"]["content"]) {
             // src/http/documented.rs counts on it: it takes every object for a part of an answer.
             assert_eq!(media_type, "multipart/form-data", "{}", operation["operationId"]);

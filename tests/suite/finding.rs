@@ -91,7 +91,7 @@ async fn filters_are_combined_freely() {
     let found = client.get("/api/images?q=bravo").await;
     let image = &found.data()["images"][0];
     assert_eq!(
-        (&image["camera"], &image["datetime"]),
+        (&image["camera"], &image["taken_at"]),
         (&"Canon EOS 80D".into(), &"2026-05-04T12:13:14".into())
     );
     let details = client.image(image["image_id"].as_i64().unwrap()).await;

@@ -2,8 +2,9 @@
 
 use darkroom_client::apis::configuration::{ApiKey, Configuration};
 use darkroom_client::apis::images_api::{
-    UploadImageError, delete_image, get_image, get_original, get_thumbnail, list_images, retry_image,
-    upload_image,
+    DeleteImageParams, GetImageParams, GetOriginalParams, GetThumbnailError, GetThumbnailParams,
+    ListImagesParams, RetryImageParams, UploadImageError, UploadImageParams, delete_image, get_image,
+    get_original, get_thumbnail, list_images, retry_image, upload_image,
 };
 use darkroom_client::apis::statistics_api::get_stats;
 use darkroom_client::apis::{Error, ResponseContent};
@@ -56,7 +57,14 @@ async fn main() {
     tell("stats", round.stats().await);
     tell("401", round.unauthorized().await);
     tell("403", round.forbidden(given("SDK_READ_KEY")).await);
-    tell("409", refused(409, "conflict", retry_image(&round.configuration, round.first()).await));
+    tell(
+        "409",
+        refused(
+            409,
+            "conflict",
+            retry_image(&round.configuration, RetryImageParams { id: round.first() }).await,
+        ),
+    );
     tell("413", round.refused_upload(413, "payload_too_large", &too_large).await);
     tell("415", round.refused_upload(415, "unsupported_type", b"GIF89a, and so on").await);
     tell("422", round.refused_upload(422, "undecodable", &broken).await);
@@ -97,13 +105,45 @@ fn refused<T: std::fmt::Debug, E: Serialize>(status: u16, code: &str, outcome: R
     }
 }
 
+/// Filters have no default, so whoever lists says each of them once.
+fn all_images() -> ListImagesParams {
+    ListImagesParams {
+        limit: None,
+        cursor: None,
+        sort: None,
+        status: None,
+        format: None,
+        q: None,
+        camera: None,
+        sha256: None,
+        taken_from: None,
+        taken_to: None,
+        has_gps: None,
+        finding: None,
+        min_pixels: None,
+        max_pixels: None,
+        min_bytes: None,
+        max_bytes: None,
+    }
+}
+
 impl Round {
     fn first(&self) -> i64 {
         self.uploaded.first().copied().unwrap_or_default()
     }
 
     async fn send(&self, path: PathBuf) -> Result<UploadAnswer, Error<UploadImageError>> {
-        upload_image(&self.configuration, path, None).await
+        let params = UploadImageParams { file: path, idempotency_key: None, callback_url: None };
+        upload_image(&self.configuration, params).await
+    }
+
+    fn look(&self) -> GetImageParams {
+        GetImageParams { id: self.first(), wait: None }
+    }
+
+    async fn thumbnail(&self, size: ThumbnailSize) -> Result<reqwest::Response, Error<GetThumbnailError>> {
+        let params = GetThumbnailParams { id: self.first(), size, if_none_match: None };
+        get_thumbnail(&self.configuration, params).await
     }
 
     async fn upload(&mut self, path: PathBuf) -> Step {
@@ -137,7 +177,10 @@ impl Round {
 
     async fn wait(&self) -> Step {
         for id in &self.uploaded {
-            let image: Image = *get_image(&self.configuration, *id, Some(30.0)).await.map_err(text)?.data;
+            let image: Image = *get_image(&self.configuration, GetImageParams { id: *id, wait: Some(30.0) })
+                .await
+                .map_err(text)?
+                .data;
             let metadata: Option<Metadata> = image.metadata.as_deref().cloned();
             let names: Vec<&str> = image.stages.iter().map(|stage| stage.name.as_str()).collect();
             let finished = image.status == ImageStatus::Success && image.completed_at.is_some();
@@ -151,10 +194,13 @@ impl Round {
     async fn pages(&self) -> Step {
         let (mut seen, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
         while pages == 0 || cursor.is_some() {
-            let status = Some(ImageStatus::Success);
-            let answer =
-                list_images(&self.configuration, Some(2), cursor.as_deref(), status, None, None).await;
-            let part: ImageList = *answer.map_err(text)?.data;
+            let params = ListImagesParams {
+                limit: Some(2),
+                cursor,
+                status: Some(ImageStatus::Success),
+                ..all_images()
+            };
+            let part: ImageList = *list_images(&self.configuration, params).await.map_err(text)?.data;
             ensure(part.images.len() <= 2, &part)?;
             seen.extend(part.images.iter().map(|image| image.image_id));
             cursor = part.next_cursor;
@@ -166,8 +212,7 @@ impl Round {
 
     async fn thumbnails(&self) -> Step {
         for size in [ThumbnailSize::Small, ThumbnailSize::Medium] {
-            let thumbnail =
-                get_thumbnail(&self.configuration, self.first(), size, None).await.map_err(text)?;
+            let thumbnail = self.thumbnail(size).await.map_err(text)?;
             let bytes = thumbnail.bytes().await.map_err(text)?;
             ensure(bytes.starts_with(&[0xff, 0xd8, 0xff]), bytes)?;
         }
@@ -175,7 +220,8 @@ impl Round {
     }
 
     async fn original(&self) -> Step {
-        let original = get_original(&self.configuration, self.first(), None, None).await.map_err(text)?;
+        let params = GetOriginalParams { id: self.first(), range: None, if_none_match: None };
+        let original = get_original(&self.configuration, params).await.map_err(text)?;
         ensure(original.bytes().await.map_err(text)? == self.bytes, "other bytes than were sent")
     }
 
@@ -194,14 +240,14 @@ impl Round {
 
     async fn unauthorized(&self) -> Step {
         for token in [None, Some("wrong".to_owned())] {
-            refused(401, "unauthorized", get_image(&self.bearing(token), self.first(), None).await)?;
+            refused(401, "unauthorized", get_image(&self.bearing(token), self.look()).await)?;
         }
         Ok(())
     }
 
     async fn forbidden(&self, read_key: String) -> Step {
         let reader = self.bearing(Some(read_key));
-        refused(403, "forbidden", delete_image(&reader, self.first()).await)
+        refused(403, "forbidden", delete_image(&reader, DeleteImageParams { id: self.first() }).await)
     }
 
     async fn refused_upload(&self, status: u16, code: &str, content: &[u8]) -> Step {
@@ -211,14 +257,14 @@ impl Round {
 
     async fn delete(&self) -> Step {
         for id in &self.uploaded {
-            delete_image(&self.configuration, *id).await.map_err(text)?;
+            delete_image(&self.configuration, DeleteImageParams { id: *id }).await.map_err(text)?;
         }
         Ok(())
     }
 
     async fn not_found(&self) -> Step {
-        let thumbnail = get_thumbnail(&self.configuration, self.first(), ThumbnailSize::Small, None).await;
-        refused(404, "not_found", get_image(&self.configuration, self.first(), None).await)?;
+        let thumbnail = self.thumbnail(ThumbnailSize::Small).await;
+        refused(404, "not_found", get_image(&self.configuration, self.look()).await)?;
         refused(404, "not_found", thumbnail)
     }
 }
