@@ -76,6 +76,44 @@ def test_a_picture_is_deleted_when_that_is_confirmed(page, server):
     assert [image["original_name"] for image in server.images()] == ["picture 001.jpg"]
 
 
+def test_the_keys_work_from_the_first_picture_on(page, server):
+    add(page, *files(2))
+    expect_developed(page, 2)
+    cards(page).first.get_by_role("button").click()
+    newest = page.locator("#details-title").inner_text()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#details-title")).not_to_have_text(newest)
+    # The button that has the focus is disabled at the end of the list.
+    page.get_by_role("button", name="Picture before").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#details-title")).to_have_text(newest)
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("dialog", name="Delete this picture?")).to_be_visible()
+
+
+def test_a_refused_deletion_is_told_above_the_picture(page, server):
+    add(page, *files(1))
+    expect_developed(page, 1)
+    refused = '{"status": "error", "data": null, "error": "The database is away; try again", "code": "overloaded"}'
+
+    def refuse_deletion(route):
+        if route.request.method == "DELETE":
+            route.fulfill(status=503, content_type="application/json", body=refused)
+        else:
+            route.continue_()
+
+    page.route("**/api/images/*", refuse_deletion)
+    cards(page).get_by_role("button").click()
+    page.keyboard.press("Delete")
+    page.get_by_role("dialog", name="Delete this picture?").get_by_role("button", name="Delete").click()
+    told = page.locator(".note").filter(has_text="The database is away")
+    # A click reaches only what is neither covered nor inert.
+    told.click()
+    page.keyboard.press("Escape")
+    expect(details(page)).to_be_hidden()
+    told.click()
+
+
 def test_a_long_list_comes_as_one_scrolls_and_leaves_the_document_small(open_page, server):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         small = picture(48, 32)

@@ -6,7 +6,7 @@ import pytest
 from gallery import add, cards, expect_developed
 from pictures import files, picture
 from playwright.sync_api import expect
-from server import Server
+from server import Server, eventually
 
 
 @pytest.fixture(scope="module")
@@ -60,4 +60,21 @@ def test_a_list_that_cannot_be_loaded_says_why_and_is_tried_again(open_page, ser
     expect(page.get_by_role("alert")).to_contain_text("The database is away; try again")
     page.unroute("**/api/images?*")
     page.get_by_role("button", name="Try again").click()
+    expect_developed(page, 1)
+
+
+def test_thumbnails_that_did_not_come_are_fetched_again(open_page, server):
+    server.upload("patient.jpg", picture())
+    page = open_page(server, "/docs")
+    refused = []
+
+    def refuse(route):
+        refused.append(route.request.url)
+        route.fulfill(status=503)
+
+    page.route("**/thumbnails/*", refuse)
+    page.goto(server.address)
+    expect(cards(page)).to_have_count(1)
+    eventually("a thumbnail is tried twice", lambda: page.wait_for_timeout(100) or len(refused) > 1)
+    page.unroute("**/thumbnails/*")
     expect_developed(page, 1)

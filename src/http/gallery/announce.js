@@ -24,6 +24,20 @@ export function announce(sentence) {
   );
 }
 
+/**
+ * Keeps what is said within the uppermost open dialog: the page behind it is covered, and inert to screen readers too.
+ * Each dialog can only be opened above those that stand before it in the document.
+ */
+export function speakAboveDialogs() {
+  const move = () => {
+    const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+    for (const spoken of [byId("notes"), byId("announcer")]) {
+      if (spoken.parentElement !== place) place.append(spoken);
+    }
+  };
+  new MutationObserver(move).observe(document.body, { subtree: true, attributeFilter: ["open"] });
+}
+
 /** Shows a note for some seconds. @param {"plain" | "failure"} tone */
 export function note(sentence, tone = "plain") {
   const shown = element("p", { class: "note", "data-tone": tone }, sentence);

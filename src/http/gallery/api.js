@@ -3,7 +3,10 @@
 import { connection } from "./connection.js";
 import { askForKey, currentKey, keyHeaders } from "./key.js";
 
-/** How long an answer may take: somewhat more than the server allows itself. */
+/**
+ * How long an answer may take to begin, and then between two pieces of it: somewhat more than the server allows
+ * itself. A large original may take as long as it needs.
+ */
 const PATIENCE = 15_000;
 
 /** The server said no; `message` is its sentence. */
@@ -45,7 +48,11 @@ export async function call(path, options = {}) {
 /** A picture, where an address alone will not do because a key has to be shown. @returns {Promise<Blob>} */
 export async function fetchBlob(path, signal) {
   const response = await request(path, { signal });
-  return response.blob();
+  try {
+    return await response.blob();
+  } catch (error) {
+    throw asUnreachable(error, signal);
+  }
 }
 
 /**
@@ -68,14 +75,40 @@ export async function anotherKey(used, refusal) {
 }
 
 async function answer(path, { signal, ...rest }) {
-  const late = AbortSignal.timeout(PATIENCE);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), PATIENCE);
   try {
-    return await fetch(path, { ...rest, signal: signal ? AbortSignal.any([signal, late]) : late });
+    const stop = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
+    return watched(await fetch(path, { ...rest, signal: stop }), late);
   } catch (error) {
-    if (signal?.aborted) throw error;
-    connection.lost();
-    throw new Unreachable();
+    throw asUnreachable(error, signal);
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/** The same answer, but given up if its body stalls. */
+function watched(response, late) {
+  // Of some browsers, an answer without content has an empty body all the same, which no other may be made from.
+  if (response.body === null || response.status === 204) return response;
+  let timer = setTimeout(() => late.abort(), PATIENCE);
+  const watch = new TransformStream({
+    transform(piece, out) {
+      clearTimeout(timer);
+      timer = setTimeout(() => late.abort(), PATIENCE);
+      out.enqueue(piece);
+    },
+    flush: () => clearTimeout(timer),
+  });
+  const { status, headers } = response;
+  return new Response(response.body.pipeThrough(watch), { status, headers });
+}
+
+/** What a request that broke off means, unless it was called off. */
+function asUnreachable(error, signal) {
+  if (signal?.aborted) return error;
+  connection.lost();
+  return new Unreachable();
 }
 
 /** The envelope; what is none (a proxy's page, an answer that broke off) is as good as an empty one. */

@@ -15,8 +15,11 @@ export function makeCard(id, actions) {
   card.querySelector(".retry").addEventListener("click", () => actions.retry(id));
   const image = card.querySelector("img");
   image.addEventListener("load", () => card.setAttribute("data-loaded", ""));
-  // It was deleted, or the server is gone: the library finds out.
-  image.addEventListener("error", () => actions.stale(id));
+  image.addEventListener("error", () => {
+    card.removeAttribute("data-loaded");
+    // It was deleted, or the server is gone: the library finds out.
+    actions.stale(id);
+  });
   return card;
 }
 

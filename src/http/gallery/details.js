@@ -7,7 +7,7 @@ import { exifOf, factsOf, remarksOf } from "./facts.js";
 import { counted } from "./format.js";
 import { currentKey } from "./key.js";
 import { releasePicture, showPicture } from "./pictures.js";
-import { showSimilar } from "./similar.js";
+import { hideSimilar, showSimilar } from "./similar.js";
 import { stageBars } from "./stages.js";
 
 const ADDRESS = /^#image-(\d+)$/;
@@ -71,7 +71,7 @@ export class Details {
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#dialog.querySelector(".about").scrollTop = 0;
     const known = this.#library.pictures[this.#library.place(id)];
-    byId("details-similar").hidden = true;
+    hideSimilar();
     byId("details-body").replaceChildren();
     if (known) this.#showHead(known);
     else
@@ -150,9 +150,12 @@ export class Details {
 
   #showSteps() {
     const place = this.#library.place(this.#id);
+    const focused = document.activeElement;
     byId("details-before").disabled = place <= 0;
     byId("details-after").disabled =
       place < 0 || (place === this.#library.pictures.length - 1 && !this.#library.hasMore);
+    // A button that is disabled drops the focus out of the dialog, and with it the keys.
+    if (focused?.disabled && this.#dialog.contains(focused)) this.#dialog.querySelector(".about").focus();
   }
 
   async #step(by) {
@@ -213,6 +216,7 @@ export class Details {
     this.#id = null;
     this.#image = null;
     releasePicture(this.#picture);
+    hideSimilar();
     if (ADDRESS.test(location.hash)) {
       if (this.#pushed) history.back();
       else history.replaceState(null, "", location.pathname);

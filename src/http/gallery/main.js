@@ -1,6 +1,6 @@
 /** The gallery: its parts are put together here, and nowhere else. */
 
-import { note } from "./announce.js";
+import { note, speakAboveDialogs } from "./announce.js";
 import { showConnection } from "./banner.js";
 import { Details } from "./details.js";
 import { byId } from "./dom.js";
@@ -29,6 +29,7 @@ const grid = new Grid(byId("pictures"), library, {
   stale: (id) => live.wake(id),
 });
 
+speakAboveDialogs();
 showConnection();
 showUploads(uploads);
 const filters = acceptFilters(library);

@@ -1,16 +1,20 @@
-/** Shows pictures of the API in `<img>`: by their address, or, where a key has to be shown, by way of a blob. */
+/**
+ * Shows pictures of the API in `<img>`: by their address, or, where a key has to be shown, by way of a blob. One that
+ * does not come is tried again for as long as it is wanted.
+ */
 
 import { Refusal, fetchBlob } from "./api.js";
+import { connection } from "./connection.js";
 import { currentKey } from "./key.js";
 
 /** Of a browser's six connections to a server, so many may fetch blobs. */
 const AT_A_TIME = 3;
-/** Seconds to wait where the server named none. */
-const USUAL_WAIT = 2;
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 60_000;
 
 /**
  * What each element shows or is about to.
- * @type {WeakMap<HTMLImageElement, {path: string, stop: AbortController, url: string | null}>}
+ * @type {WeakMap<HTMLImageElement, {path: string, stop: AbortController, url: string | null, wait: number}>}
  */
 const shown = new WeakMap();
 const waiting = [];
@@ -20,13 +24,10 @@ let fetching = 0;
 export function showPicture(image, path) {
   if (shown.get(image)?.path === path) return;
   releasePicture(image);
-  const job = { path, stop: new AbortController(), url: null };
+  const job = { path, stop: new AbortController(), url: null, wait: FIRST_WAIT };
   shown.set(image, job);
-  if (currentKey() === null) {
-    image.src = path;
-    return;
-  }
-  queue(image, job);
+  image.addEventListener("error", () => tryLater(image, job), { signal: job.stop.signal });
+  begin(image, job);
 }
 
 /** The element is done with: what it held is given back. */
@@ -35,13 +36,31 @@ export function releasePicture(image) {
   if (!job) return;
   shown.delete(image);
   job.stop.abort();
-  if (job.url !== null) URL.revokeObjectURL(job.url);
-  image.removeAttribute("src");
+  empty(image, job);
 }
 
-function queue(image, job) {
+function begin(image, job) {
+  if (currentKey() === null) {
+    image.src = job.path;
+    return;
+  }
   waiting.push({ image, job });
   fetchNext();
+}
+
+async function tryLater(image, job) {
+  empty(image, job);
+  const wait = Math.min(job.wait, LONGEST_WAIT);
+  job.wait = wait * 2;
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  await connection.whenUp();
+  if (!job.stop.signal.aborted) begin(image, job);
+}
+
+function empty(image, job) {
+  if (job.url !== null) URL.revokeObjectURL(job.url);
+  job.url = null;
+  image.removeAttribute("src");
 }
 
 function fetchNext() {
@@ -64,11 +83,7 @@ async function showBlob(image, job) {
     image.src = job.url;
   } catch (error) {
     if (job.stop.signal.aborted) return;
-    if (error instanceof Refusal && error.passes) {
-      setTimeout(() => queue(image, job), (error.retryAfter ?? USUAL_WAIT) * 1000);
-    } else {
-      shown.delete(image);
-      image.dispatchEvent(new Event("error"));
-    }
+    if (error instanceof Refusal) job.wait = Math.max(job.wait, (error.retryAfter ?? 0) * 1000);
+    image.dispatchEvent(new Event("error"));
   }
 }

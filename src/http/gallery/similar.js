@@ -6,13 +6,19 @@ import { releasePicture, showPicture } from "./pictures.js";
 
 const MOST = 12;
 
+/** Nothing is like the picture that is shown, as far as is known. */
+export function hideSimilar() {
+  byId("details-similar").hidden = true;
+  byId("details-similar-list").querySelectorAll("img").forEach(releasePicture);
+  byId("details-similar-list").replaceChildren();
+}
+
 /**
  * @param {number} id
  * @param {() => boolean} stillWanted whether the view still shows that image
  * @param {(id: number) => void} open
  */
 export async function showSimilar(id, stillWanted, open) {
-  const strip = byId("details-similar");
   let images = [];
   try {
     ({ images } = await call(`/api/images/${id}/similar?limit=${MOST}`));
@@ -20,8 +26,8 @@ export async function showSimilar(id, stillWanted, open) {
     // Nothing to compare with yet, or a server that cannot: there is no strip, then.
   }
   if (!stillWanted()) return;
-  strip.querySelectorAll("img").forEach(releasePicture);
-  strip.hidden = images.length === 0;
+  hideSimilar();
+  byId("details-similar").hidden = images.length === 0;
   const items = images.slice(0, MOST).map(({ image }) => itemOf(image, open));
   byId("details-similar-list").replaceChildren(...items);
 }
