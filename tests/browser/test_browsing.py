@@ -131,13 +131,21 @@ def test_a_long_list_comes_as_one_scrolls_and_leaves_the_document_small(open_pag
     assert len(seen) == 150
     assert most < 60
     # What is looked at stays where it is while others arrive on top.
-    looked_at = page.locator(".card .open").nth(4)
-    looked_at.scroll_into_view_if_needed()
-    name, before = looked_at.get_attribute("aria-label"), looked_at.bounding_box()["y"]
-    place = int(page.locator(".card").nth(4).get_attribute("aria-posinset"))
+    name, place, before = page.evaluate("""() => {
+        const card = [...document.querySelectorAll(".card")].find((card) => card.getBoundingClientRect().top > 100);
+        const { top } = card.getBoundingClientRect();
+        return [card.querySelector(".open").ariaLabel, Number(card.ariaPosInSet), top];
+    }""")
     server.upload("newest.jpg", picture(seed=3))
     expect(page.locator("[data-filter=''] .number")).to_have_text("151")
     kept = page.locator(f".card[aria-posinset='{place + 1}']").get_by_role("button")
     expect(kept).to_have_attribute("aria-label", name)
     after = kept.bounding_box()["y"]
     assert abs(after - before) < 2
+    # And so it is with many, whose rows fill up one by one.
+    for number in range(8):
+        server.upload(f"newer {number}.jpg", picture(100 + 40 * number, 160, seed=number))
+    expect(page.locator("[data-filter=''] .number")).to_have_text("159")
+    kept = page.locator(f".card[aria-posinset='{place + 9}']").get_by_role("button")
+    expect(kept).to_have_attribute("aria-label", name)
+    assert abs(kept.bounding_box()["y"] - before) < 2

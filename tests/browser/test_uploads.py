@@ -121,6 +121,23 @@ def test_files_are_dropped_and_pasted(page, server):
     assert {image["original_name"] for image in server.images()} == {"dropped.jpg", "pasted.jpg"}
 
 
+def test_what_cannot_be_read_in_a_dropped_folder_is_told_and_the_rest_taken(page, server):
+    drop = """([bytes]) => {
+        const whole = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "whole.jpg");
+        const gone = { isFile: true, name: "gone.jpg", file: (_, fail) => fail(new Error("not found")) };
+        const there = { isFile: true, name: "whole.jpg", file: (give) => give(whole) };
+        const parts = [[gone, there], []];
+        const folder = { isDirectory: true, createReader: () => ({ readEntries: (give) => give(parts.shift()) }) };
+        const event = new Event("drop", { bubbles: true, cancelable: true });
+        event.dataTransfer = { types: ["Files"], files: [], items: [{ webkitGetAsEntry: () => folder }] };
+        document.body.dispatchEvent(event);
+    }"""
+    page.evaluate(drop, [encode(picture())])
+    expect(page.get_by_text("1 file could not be read.")).to_be_visible()
+    expect_developed(page, 1)
+    expect(card(page, "whole.jpg")).to_be_visible()
+
+
 def test_what_others_upload_and_delete_is_seen(page, server):
     first = server.upload("from elsewhere.jpg", picture())
     expect_developed(page, 1)

@@ -66,6 +66,7 @@ export class Details {
   #show(id) {
     if (this.#id === id) return;
     this.#id = id;
+    this.#library.watched = id;
     this.#image = null;
     releasePicture(this.#picture);
     if (!this.#dialog.open) this.#dialog.showModal();
@@ -214,6 +215,7 @@ export class Details {
   #closed() {
     const id = this.#id;
     this.#id = null;
+    this.#library.watched = null;
     this.#image = null;
     releasePicture(this.#picture);
     hideSimilar();

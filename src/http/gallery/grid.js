@@ -7,7 +7,7 @@ import { makeCard, releaseCard, updateCard } from "./card.js";
 import { arrange, aspectOf } from "./rows.js";
 
 const GAP = 14;
-/** Height of the words below a picture; `gallery.css` knows it as `--words`. */
+/** Height of the words below a picture; `cards.css` knows it as `--words`. */
 const WORDS = 46;
 /** The height that rows should have, by the width there is. */
 const targetFor = (width) => (width < 480 ? 190 : width < 900 ? 200 : 240);
@@ -27,6 +27,14 @@ export class Grid {
   #due = false;
   /** The card that the person was at last; the Tab key comes back to it, or to the first one. */
   #current = null;
+  /**
+   * The card that stays where it is while others come and go: its id, and where in the window its box began when the
+   * person last scrolled or moved the focus. Were it chosen anew each time, rows that fill up would carry it away.
+   * @type {{id: number, at: number} | null}
+   */
+  #anchor = null;
+  /** Where this scrolled to by itself. */
+  #scrolledTo = null;
 
   /**
    * @param {HTMLElement} list
@@ -39,7 +47,7 @@ export class Grid {
     this.#actions = actions;
     library.addEventListener("change", () => this.#rearrange());
     new ResizeObserver(() => this.#list.clientWidth !== this.#width && this.#rearrange()).observe(list);
-    window.addEventListener("scroll", () => this.#later(), { passive: true });
+    window.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     window.addEventListener("resize", () => this.#later(), { passive: true });
     list.addEventListener("keydown", (event) => this.#move(event));
     list.addEventListener("focusin", (event) => this.#focused(event));
@@ -56,32 +64,48 @@ export class Grid {
   }
 
   #rearrange() {
-    const anchor = this.#anchor();
     this.#width = this.#list.clientWidth;
     const measures = { width: this.#width, target: targetFor(this.#width), gap: GAP, words: WORDS };
     const { boxes, height } = arrange(this.#library.pictures.map(aspectOf), measures);
     this.#boxes = boxes;
     this.#list.style.height = `${height}px`;
-    this.#keepInPlace(anchor);
+    // What is kept in place must not glide there while the window is scrolled at once.
+    this.#list.toggleAttribute("data-still", this.#anchor !== null);
+    this.#keepInPlace();
     this.#show();
   }
 
-  /** What the person is looking at, unless they are at the top, where new pictures are welcome. */
-  #anchor() {
-    const top = -this.#list.getBoundingClientRect().top;
-    if (top <= 0) return null;
-    for (const [id, { card }] of this.#cards) {
-      const { bottom, top: at } = card.getBoundingClientRect();
-      if (bottom > 0) return { id, at };
-    }
-    return null;
+  #scrolled() {
+    if (window.scrollY !== this.#scrolledTo) this.#lookAt();
+    this.#later();
   }
 
-  #keepInPlace(anchor) {
-    const place = anchor === null ? -1 : this.#library.place(anchor.id);
+  /**
+   * Remembers what the person is looking at: the card with the focus, or else the first one that is seen. At the top it
+   * is none, as new pictures are welcome there.
+   */
+  #lookAt() {
+    this.#anchor = null;
+    const { top } = this.#list.getBoundingClientRect();
+    if (top >= 0) return;
+    // By the boxes, not by the cards, which may be gliding to their places.
+    const seen = ({ y, height }) => top + y + height > 0 && top + y < window.innerHeight;
+    const { pictures } = this.#library;
+    const focused = pictures.findIndex((picture) => this.#holdsFocus(picture.image_id));
+    const place = focused >= 0 && seen(this.#boxes[focused]) ? focused : this.#boxes.findIndex(seen);
+    if (place >= 0) this.#anchor = { id: pictures[place].image_id, at: top + this.#boxes[place].y };
+  }
+
+  #keepInPlace() {
+    if (this.#anchor === null) return;
+    const { id, at } = this.#anchor;
+    // Where it was deleted, the next one takes its place.
+    const place = this.#library.pictures.findIndex((picture) => picture.image_id <= id);
     if (place < 0) return;
-    const at = this.#list.getBoundingClientRect().top + this.#boxes[place].y;
-    if (Math.abs(at - anchor.at) > 1) window.scrollBy({ top: at - anchor.at, behavior: "instant" });
+    const off = this.#list.getBoundingClientRect().top + this.#boxes[place].y - at;
+    if (Math.abs(off) <= 1) return;
+    window.scrollBy({ top: off, behavior: "instant" });
+    this.#scrolledTo = window.scrollY;
   }
 
   #later() {
@@ -145,7 +169,9 @@ export class Grid {
 
   #focused(event) {
     const id = Number(event.target.closest(".card")?.dataset.id);
-    if (!id || id === this.#current) return;
+    if (!id) return;
+    this.#lookAt();
+    if (id === this.#current) return;
     this.#current = id;
     for (const [other, { card }] of this.#cards) card.querySelector(".open").tabIndex = other === id ? 0 : -1;
   }

@@ -8,7 +8,7 @@ import { call } from "./api.js";
 /** What fills a large screen twice; further parts are fetched as one scrolls. */
 const PART = 60;
 /** The most that the API gives at once: to see what has changed since. */
-const LARGEST_PART = 200;
+export const LARGEST_PART = 200;
 
 /**
  * @typedef {object} Picture an image of the API's list
@@ -34,8 +34,13 @@ export class Library extends EventTarget {
   state = "loading";
   /** @type {Error | null} */
   failure = null;
+  /** The picture that is looked at in the details, be it in the list or not. @type {number | null} */
+  watched = null;
   #nextCursor = null;
+  #loading = Promise.resolve();
   #loadingMore = false;
+  /** Those that were deleted, as an answer may be older than the deletion. No id is given twice. */
+  #removed = new Set();
   /** Answers to questions that were asked before the filter changed are thrown away. */
   #question = new AbortController();
 
@@ -59,7 +64,9 @@ export class Library extends EventTarget {
     this.pictures = [];
     this.#nextCursor = null;
     this.#loadingMore = false;
-    await this.#load();
+    this.#removed.clear();
+    this.#loading = this.#load();
+    await this.#loading;
   }
 
   /** The next part of the list. */
@@ -83,20 +90,29 @@ export class Library extends EventTarget {
 
   /** Looks at the newest pictures again; what else is known stays, unless too much came in between. */
   async refresh() {
-    if (this.state === "failed") await this.#load();
-    if (this.state !== "ready") return;
+    // The answer that is on its way may be older than the news.
+    while (this.state === "loading") await this.#loading;
+    if (this.state === "failed") {
+      await this.#begin();
+      return;
+    }
     const { signal } = this.#question;
+    const newest = this.pictures[0]?.image_id ?? 0;
     const part = await this.#ask({ limit: LARGEST_PART });
     if (signal.aborted) return;
     const oldest = part.images.at(-1)?.image_id ?? 0;
     const reaches = part.next_cursor === null || this.pictures.some((picture) => picture.image_id >= oldest);
     const older = reaches && part.next_cursor !== null ? this.pictures.filter((one) => one.image_id < oldest) : [];
     if (older.length === 0) this.#nextCursor = part.next_cursor;
-    const before = new Map(this.pictures.map((picture) => [picture.image_id, JSON.stringify(picture)]));
-    this.pictures = [...part.images, ...older];
-    this.#tell();
-    for (const picture of part.images) {
-      if (before.get(picture.image_id) !== JSON.stringify(picture)) this.#news(picture.image_id);
+    const before = textsOf(this.pictures);
+    // Uploaded while the answer was on its way.
+    const newer = this.pictures.filter((one) => one.image_id > newest);
+    this.pictures = older;
+    this.#merge([...newer, ...part.images]);
+    const now = textsOf(this.pictures);
+    const unseen = this.watched !== null && !part.images.some((picture) => picture.image_id === this.watched);
+    for (const id of new Set([...before.keys(), ...now.keys(), this.watched])) {
+      if (before.get(id) !== now.get(id) || (id === this.watched && unseen)) this.#news(id);
     }
   }
 
@@ -112,15 +128,20 @@ export class Library extends EventTarget {
     }
   }
 
-  /** Whether news of this picture concern what is here: it is in the list, or newer than all of it. */
+  /** Whether news of this picture concern what is here. */
   concerns(id) {
+    return id === this.watched || this.#reaches(id);
+  }
+
+  /** Whether it would be in the list as far as that was asked for. */
+  #reaches(id) {
     return this.#nextCursor === null || id >= (this.pictures.at(-1)?.image_id ?? 0);
   }
 
   /** @param {Picture} picture as it is now: it takes its place, or leaves if the filter no longer wants it */
   put(picture) {
     if (this.#wants(picture)) {
-      if (this.concerns(picture.image_id)) this.#merge([picture]);
+      if (this.#reaches(picture.image_id)) this.#merge([picture]);
     } else {
       this.#drop(picture.image_id);
     }
@@ -129,6 +150,7 @@ export class Library extends EventTarget {
 
   /** It was deleted. */
   remove(id) {
+    this.#removed.add(id);
     this.#drop(id);
     this.#news(id);
   }
@@ -138,16 +160,21 @@ export class Library extends EventTarget {
     this.state = "loading";
     this.#tell();
     try {
-      const part = await this.#ask({ limit: PART });
-      this.state = "ready";
-      this.#nextCursor = part.next_cursor;
-      this.#merge(part.images);
+      await this.#begin();
     } catch (error) {
       if (signal.aborted) return;
       this.state = "failed";
       this.failure = error;
       this.#tell();
     }
+  }
+
+  /** Fetches the first part of the list. */
+  async #begin() {
+    const part = await this.#ask({ limit: PART });
+    this.state = "ready";
+    this.#nextCursor = part.next_cursor;
+    this.#merge(part.images);
   }
 
   #ask({ limit, cursor = null }) {
@@ -167,7 +194,8 @@ export class Library extends EventTarget {
   #merge(pictures) {
     const byId = new Map(this.pictures.map((picture) => [picture.image_id, picture]));
     for (const picture of pictures) byId.set(picture.image_id, picture);
-    this.pictures = [...byId.values()].sort((a, b) => b.image_id - a.image_id);
+    const known = [...byId.values()].filter((picture) => !this.#removed.has(picture.image_id));
+    this.pictures = known.sort((a, b) => b.image_id - a.image_id);
     this.#tell();
   }
 
@@ -186,6 +214,9 @@ export class Library extends EventTarget {
     this.dispatchEvent(new CustomEvent("changed", { detail: id }));
   }
 }
+
+/** What is known of each, to be compared. @param {Picture[]} pictures @returns {Map<number, string>} */
+const textsOf = (pictures) => new Map(pictures.map((picture) => [picture.image_id, JSON.stringify(picture)]));
 
 /** The details of an image, in the form of the list. @returns {Picture} */
 export function summaryOf({ metadata, ...image }) {

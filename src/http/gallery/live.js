@@ -7,6 +7,7 @@ import { Refusal } from "./api.js";
 import { connection } from "./connection.js";
 import { readEvents } from "./event_stream.js";
 import { keyChanges } from "./key.js";
+import { LARGEST_PART } from "./library.js";
 
 /** Between two rounds of looking. */
 const ROUND = 500;
@@ -27,6 +28,9 @@ export class Live {
   #lastEventId = null;
   #streaming = false;
   #stream = new AbortController();
+  /** Before the stream is asked for again, in ms; and what ends that wait at once. */
+  #wait = FIRST_WAIT;
+  #hurry = () => {};
 
   /** @param {import("./library.js").Library} library */
   constructor(library) {
@@ -66,28 +70,29 @@ export class Live {
     const all = this.#allDue || ids.length > ONE_BY_ONE;
     this.#due.clear();
     this.#allDue = false;
-    try {
-      await connection.whenUp();
-      if (all) await this.#library.refresh();
-      // Those beyond the newest part of the list come one by one, in this round and the next ones.
-      const beyond = all ? ids.filter((id) => this.#library.place(id) >= 200) : ids;
-      beyond.slice(ONE_BY_ONE).forEach((id) => this.#due.add(id));
-      await Promise.all(beyond.slice(0, ONE_BY_ONE).map((id) => this.#library.refreshOne(id)));
-    } catch (error) {
-      // Gone, busy, or asked for another list meanwhile: looked at in the next round, or when the server is back.
-      if (error instanceof Refusal && !error.passes) return;
-      if (all) this.#allDue = true;
-      ids.forEach((id) => this.#due.add(id));
-      await pause(LOOK_OFTEN);
-    } finally {
-      this.#round = null;
-      this.#schedule();
+    await connection.whenUp();
+    const waits = [];
+    if (all) {
+      const again = () => (this.#allDue = true);
+      waits.push(await waitAfter(() => this.#library.refresh(), again));
     }
+    // Those beyond the newest part of the list come one by one, in this round and the next ones.
+    const beyond = all ? ids.filter((id) => this.#library.place(id) >= LARGEST_PART) : ids;
+    beyond.slice(ONE_BY_ONE).forEach((id) => this.#due.add(id));
+    const look = (id) =>
+      waitAfter(
+        () => this.#library.refreshOne(id),
+        () => this.#due.add(id),
+      );
+    waits.push(...(await Promise.all(beyond.slice(0, ONE_BY_ONE).map(look))));
+    await pause(Math.max(0, ...waits));
+    this.#round = null;
+    this.#schedule();
   }
 
   /** Follows the events, for as long as the page is there. */
   async #follow() {
-    for (let wait = FIRST_WAIT; ;) {
+    for (;;) {
       await connection.whenUp();
       await visible();
       this.#stream = new AbortController();
@@ -99,17 +104,18 @@ export class Live {
           () => this.#opened(),
           (event) => this.#take(event),
         );
-        wait = FIRST_WAIT;
+        this.#wait = FIRST_WAIT;
       } catch (error) {
-        if (this.#streaming) wait = FIRST_WAIT;
-        if (error instanceof Refusal) wait = Math.max(wait, (error.retryAfter ?? 0) * 1000);
+        if (this.#streaming) this.#wait = FIRST_WAIT;
+        if (error instanceof Refusal) this.#wait = Math.max(this.#wait, (error.retryAfter ?? 0) * 1000);
         // It does not know this id, so it cannot go on from there.
         if (error.status === 400) this.#lastEventId = null;
       }
       this.#streaming = false;
       // Not all at once after a restart of the server.
-      await pause(wait * (0.5 + Math.random() / 2));
-      wait = Math.min(wait * 2, LONGEST_WAIT);
+      const wait = this.#wait * (0.5 + Math.random() / 2);
+      this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+      await Promise.race([pause(wait), new Promise((resolve) => (this.#hurry = resolve))]);
     }
   }
 
@@ -144,7 +150,25 @@ export class Live {
 
   #restart() {
     this.#stream.abort();
+    this.#wait = FIRST_WAIT;
+    this.#hurry();
     if (!document.hidden) this.wakeAll();
+  }
+}
+
+/**
+ * Looks at something. What was not answered is looked at `again`: the server is gone or busy, or was asked for another
+ * list meanwhile. What was refused for good is not; a refused key is followed by another look when there is another.
+ * @returns {Promise<number>} the milliseconds to wait before
+ */
+async function waitAfter(look, again) {
+  try {
+    await look();
+    return 0;
+  } catch (error) {
+    if (error instanceof Refusal && !error.passes && error.status < 500) return 0;
+    again();
+    return Math.max(LOOK_OFTEN, (error.retryAfter ?? 0) * 1000);
   }
 }
 

@@ -17,8 +17,11 @@ export function showUploads(uploads) {
   let due = false;
 
   uploads.addEventListener("change", (event) => {
-    if (!batch.seen.has(event.detail)) batch.total += 1;
-    batch.seen.add(event.detail);
+    // One that was refused before and is tried again belongs to the files of now.
+    if (event.detail.state !== "refused" && !batch.seen.has(event.detail)) {
+      batch.total += 1;
+      batch.seen.add(event.detail);
+    }
     // Progress comes in dozens a second; the eye takes one a frame.
     if (!due) requestAnimationFrame(show);
     due = true;
@@ -58,7 +61,7 @@ export function showUploads(uploads) {
   function finish(refused) {
     const taken = `${counted(batch.taken, "file")} uploaded`;
     announce(refused > 0 ? `${taken}, ${refused} refused` : taken);
-    Object.assign(batch, { total: 0, taken: 0 });
+    Object.assign(batch, { total: 0, taken: 0, seen: new WeakSet() });
   }
 
   function showLines() {

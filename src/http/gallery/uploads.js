@@ -116,7 +116,7 @@ export class Uploads extends EventTarget {
       if (upload.brokenOff > BROKEN_OFF) this.#refuse(upload, "The connection broke off each time", true);
       else connection.lost();
     } else if (error instanceof Unreachable) {
-      this.#refuse(upload, "The file cannot be read any more", true);
+      this.#refuse(upload, "The file cannot be read any more", false);
     } else {
       // A full volume, a missing key and a fault of the server may be mended; a file that is no picture stays one.
       const repeatable =
