@@ -1,7 +1,11 @@
 -- Webhooks: how an image ended is told by a call to a URL, as a job of a kind of its own.
 --
--- Processes of the version before go on beside this: they neither take such jobs nor forget them. One thing they do wrong: a
--- reaper of theirs queues a call again whose worker vanished, as it should, and then complains that it does not know the kind.
+-- Processes of the version before go on beside this: they neither take such jobs nor forget them. What they do not know:
+--   API     a `callback_url` in an upload is passed over without a word, like every field but `file`. `oldest_waiting_seconds`
+--           counts calls too
+--   reaper  a call whose worker vanished is queued again, as it should be, but not logged as lost; in its last attempt it is
+--           left. Either way the reaper complains that it does not know the kind, and leaves the other jobs of that moment that
+--           lost their last worker to a reaper of this version
 -- At a million images this takes some seconds, in which uploads wait.
 
 -- All locks at once, asked for again and again: see V3.
@@ -59,9 +63,9 @@ create index jobs_of_event on jobs (event_id, id desc) where event_id is not nul
 create index jobs_to_announce_webhook on jobs (announce_at)
     where kind = 'webhook' and state = 'queued' and announce_at is not null;
 -- The age of the oldest image or caption that waits. Calls wait for hours where a receiver is away, and say nothing about
--- whether the workers keep up.
+-- whether the workers keep up. (`jobs_waiting`, which holds them all, stays for the version before; the next migration that
+-- locks this table may drop it.)
 create index jobs_waiting_to_be_made on jobs (due_at) where state = 'queued' and kind <> 'webhook';
-drop index jobs_waiting;
 
 -- Every call, for whoever wonders why nothing came. It belongs to its job and names nothing else, so that the write that ends
 -- an attempt waits for no other row.

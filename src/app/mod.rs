@@ -68,6 +68,7 @@ impl App {
         let queue = ground.queue.clone();
         let captioner = Captioner::from_settings(&settings.captioner)?;
         let webhooks = Webhooks::from_settings(&settings.webhooks)?;
+        let consumed = consumed(&role, webhooks.is_some())?;
         let bounds = Bounds::new(&settings, descriptors::connections(settings.limits.max_connections));
         let grace =
             LAST_ANSWERS + if role == Role::Server { settings.http.grace } else { settings.worker.grace };
@@ -87,11 +88,8 @@ impl App {
         let Parts { store, files, embedded } = connect::parts(ground, &settings, &progress).await?;
 
         let probes = probes(&role, &store, &files, &queue);
-        let kinds = match role {
-            Role::Worker(kinds) => {
-                opening.open(http::health_only(probes, settings.http.request));
-                kinds
-            }
+        match role {
+            Role::Worker(_) => opening.open(http::health_only(probes, settings.http.request)),
             Role::Server | Role::Standalone => {
                 let notices = Notices::start(&store, stop.clone());
                 let feed = Feed::start(&store, notices.clone(), &settings, bounds.connections, stop.clone());
@@ -112,13 +110,12 @@ impl App {
                     relay.run(stopping).await;
                     Ok(Stopped::Clean)
                 });
-                if role == Role::Standalone { JobKind::ALL.to_vec() } else { Vec::new() }
             }
-        };
-        if !kinds.is_empty() {
+        }
+        if !consumed.is_empty() {
             let worker = Worker::new(store, files, queue.clone(), captioner, webhooks, &settings);
             let stopping = stop.clone();
-            parts.spawn(async move { worker.run(&kinds, stopping).await.context("a consumer panicked") });
+            parts.spawn(async move { worker.run(&consumed, stopping).await.context("a consumer panicked") });
         }
         if let Some(address) = address {
             tracing::info!("listening on http://{address}");
@@ -182,6 +179,24 @@ impl App {
 /// If `database.url` is not set or the migrations fail.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     connect::migrate(settings).await
+}
+
+/// The kinds of jobs that a process consumes. Without a secret it would take webhooks from those who can sign them.
+fn consumed(role: &Role, signs_webhooks: bool) -> anyhow::Result<Vec<JobKind>> {
+    let mut kinds = match role {
+        Role::Server => return Ok(Vec::new()),
+        Role::Worker(kinds) => kinds.clone(),
+        Role::Standalone => JobKind::ALL.to_vec(),
+    };
+    if !signs_webhooks && kinds.contains(&JobKind::Webhook) {
+        kinds.retain(|kind| *kind != JobKind::Webhook);
+        anyhow::ensure!(
+            !kinds.is_empty(),
+            "webhooks.secret is not set (DARKROOM_WEBHOOKS__SECRET): no webhook can be signed"
+        );
+        tracing::info!("without webhooks.secret no webhooks are sent from here");
+    }
+    Ok(kinds)
 }
 
 /// What `/readyz` asks. Everybody may read the answers, so that they hold reasons and no paths.

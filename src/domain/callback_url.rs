@@ -49,6 +49,13 @@ impl CallbackUrl {
         url.into()
     }
 
+    /// Who answers there: the host, as it is spelled in the normal form, and the port.
+    #[must_use]
+    pub fn host_and_port(&self) -> (String, u16) {
+        let host = self.0.host_str().unwrap_or_default().trim_end_matches('.');
+        (host.to_owned(), self.0.port_or_known_default().unwrap_or_default())
+    }
+
     /// The address that it names, if it names one and not a host: in every spelling that the standard knows (`0x7f.1`).
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {

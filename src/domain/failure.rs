@@ -51,8 +51,6 @@ pub enum FailureCode {
     WebhookGone,
     /// The address of the receiver is not one of the internet's, and others are not allowed.
     WebhookAddressRefused,
-    /// This worker has no secret to sign webhooks with.
-    WebhookUnsigned,
 }
 named!(FailureCode, "failure code", {
     Truncated => "truncated",
@@ -77,7 +75,6 @@ named!(FailureCode, "failure code", {
     WebhookRefused => "webhook_refused",
     WebhookGone => "webhook_gone",
     WebhookAddressRefused => "webhook_address_refused",
-    WebhookUnsigned => "webhook_unsigned",
 });
 
 /// Whether trying again can help. Chosen where the failure arises.

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 const API_KEY: &str = "x-api-key";
 
+/// What every webhook carries, by the Standard Webhooks specification.
+const WEBHOOK_ID: &str = "webhook-id";
+
 /// draft-ietf-httpapi-ratelimit-headers-10. Without the optional `t` of the second: a bucket that fills up all the time has
 /// no moment at which it is reset.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -42,6 +45,10 @@ pub(super) async fn with_access<E: Endpoint>(
     let Some(needed) = scopes::needed(request.method().as_str(), request.uri().path()) else {
         return endpoint.call(request).await.map(IntoResponse::into_response);
     };
+    // A webhook that leads back here would go on for ever: a retry, say, ends in another webhook.
+    if request.headers().contains_key(WEBHOOK_ID) {
+        return Ok(refuse(&Refusal::FromWebhook, request).await);
+    }
     let identity = match identify(&access, request.headers()).await {
         Ok(identity) => identity,
         Err(refusal) => return Ok(refuse(&refusal, request).await),

@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     Unauthorized,
     #[error("The API key lacks the scope `{0}`")]
     Forbidden(Scope),
+    #[error("A webhook must not call this API")]
+    FromWebhook,
     /// With the seconds until the next one may come.
     #[error("The API key has made too many requests; try again in {0} s")]
     RateLimited(u64),
@@ -100,7 +102,7 @@ impl Refusal {
             Self::Malformed(_) | Self::Callback(_) => (400, ErrorCode::MalformedRequest),
             Self::UnreadableHead(status) => (*status, ErrorCode::MalformedRequest),
             Self::Unauthorized => (401, ErrorCode::Unauthorized),
-            Self::Forbidden(_) => (403, ErrorCode::Forbidden),
+            Self::Forbidden(_) | Self::FromWebhook => (403, ErrorCode::Forbidden),
             Self::NotFound | Self::NoSuchPath | Self::NoThumbnails | Self::NoSuchDelivery => {
                 (404, ErrorCode::NotFound)
             }

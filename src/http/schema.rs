@@ -82,7 +82,7 @@ pub(super) struct Image {
     pub(super) error_code: Option<String>,
     /// What is odd about the file; empty if nothing is, or until it was looked at.
     pub(super) findings: Vec<Finding>,
-    /// Who is told by a webhook when the status becomes final.
+    /// Who is told by a webhook when the status becomes final, without the query of the URL.
     #[oai(nullable)]
     pub(super) callback_url: Option<String>,
     pub(super) stages: Vec<Stage>,
@@ -254,7 +254,7 @@ impl From<store::ImageRecord> for Image {
             error,
             error_code,
             findings: findings.into_iter().map(Into::into).collect(),
-            callback_url: callback_url.map(|url| url.as_str().to_owned()),
+            callback_url: callback_url.map(|url| url.without_query()),
             stages: stages.into_iter().map(Into::into).collect(),
         }
     }

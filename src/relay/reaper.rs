@@ -5,6 +5,7 @@ use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun, WebhookCall}
 use crate::queue::QueueError;
 use crate::store::{Ending, Finish, History, Lease, StoreError};
 use futures_util::future::join_all;
+use std::future::Future;
 use std::time::Duration;
 
 /// Why lost announcements could not be looked for.
@@ -31,18 +32,22 @@ impl Relay {
         Ok(())
     }
 
-    /// Kept counts, old keys, old history, old events: each until nothing is left to do, in small parts.
+    /// Kept counts, old keys, old history, old events: each until nothing is left to do, in small parts, and each whatever
+    /// became of the others.
     pub(super) async fn keep_house(&self) -> Result<(), StoreError> {
-        while self.store.fold_tallies().await? {}
-        while self.store.forget_idempotency_keys().await? {}
+        let mut kept = vec![
+            until_done(|| self.store.fold_tallies()).await,
+            until_done(|| self.store.forget_idempotency_keys()).await,
+        ];
         if let Some(age) = self.history {
-            while self.store.forget_superseded_jobs(age).await? {}
-            while self.store.forget_webhook_events(age).await? {}
+            kept.push(until_done(|| self.store.forget_superseded_jobs(age)).await);
+            kept.push(until_done(|| self.store.forget_waiting_webhooks(age)).await);
+            kept.push(until_done(|| self.store.forget_webhook_events(age)).await);
         }
         if let Some(age) = self.events {
-            while self.store.forget_events(age).await? {}
+            kept.push(until_done(|| self.store.forget_events(age)).await);
         }
-        Ok(())
+        kept.into_iter().collect()
     }
 
     async fn give_up(&self, lost: Lease) -> Result<(), StoreError> {
@@ -78,6 +83,14 @@ impl Relay {
         }
         Ok(())
     }
+}
+
+/// Repeats a part for as long as there may be more of it.
+async fn until_done<F: Future<Output = Result<bool, StoreError>>>(
+    part: impl Fn() -> F,
+) -> Result<(), StoreError> {
+    while part().await? {}
+    Ok(())
 }
 
 /// What is known of an attempt whose worker vanished.

@@ -43,3 +43,17 @@ fn optional_url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CallbackUrl
         text => text.parse().map(Some).map_err(invalid),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::Settings;
+    use std::time::Duration;
+
+    #[test]
+    fn by_default_a_receiver_that_is_away_for_six_hours_is_told_all_the_same() {
+        let policy = Settings::load(None, []).unwrap().webhooks.retry_policy();
+        let shortest: Duration =
+            (1..policy.max_attempts).map(|failures| policy.backoff.delay(failures, 0.0)).sum();
+        assert!(shortest >= Duration::from_secs(6 * 3600), "{shortest:?}");
+    }
+}

@@ -99,6 +99,10 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    pub(super) fn is(&self, state: &SqlState) -> bool {
+        matches!(self, Self::Driver(error) if error.code() == Some(state))
+    }
+
     pub(super) fn while_doing(self, doing: &'static str) -> StoreError {
         match self {
             Self::Driver(source) if !may_pass(&source) => StoreError::Refused { doing, source },

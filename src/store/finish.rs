@@ -6,8 +6,8 @@
 use super::error::Doing;
 use super::{History, Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
-    Failure, FileKey, Finding, ImageStatus, JobKind, JobState, Metadata, PerceptualHash, ThumbnailFormat,
-    ThumbnailSize,
+    Failure, FailureCode, FileKey, Finding, ImageStatus, JobKind, JobState, Metadata, PerceptualHash,
+    ThumbnailFormat, ThumbnailSize,
 };
 use deadpool_postgres::Object;
 use serde_json::json;
@@ -161,9 +161,14 @@ impl Store {
         if query_opt(&client, &sql, &values).await.doing(doing)?.is_some() {
             return Ok(Finish::RECORDED);
         }
-        // Only the statement that ends an attempt writes its history: then the answer to it was lost, and it is being repeated.
-        let sql = format!("select 1 from {} where job_id = $1 and attempt = $2", history.table());
-        let values: [Value<'_>; 2] = [&lease.job.get(), &lease.attempt.get()];
+        // The statement above has written the history of this attempt: the answer to it was lost, and it is being repeated.
+        // Unless the reaper did, who took the attempt for lost.
+        let sql = format!(
+            "select 1 from {} where job_id = $1 and attempt = $2 and error_code is distinct from $3",
+            history.table()
+        );
+        let lost = FailureCode::WorkerLost.as_str();
+        let values: [Value<'_>; 3] = [&lease.job.get(), &lease.attempt.get(), &lost];
         let repeated = query_opt(&client, &sql, &values).await.doing(doing)?.is_some();
         Ok(if repeated { Finish::RECORDED } else { Finish::LeaseLost })
     }

@@ -1,7 +1,7 @@
 //! What is forgotten, and when. In small parts, so that no backlog of it is too long for one statement.
 
 use super::error::Doing;
-use super::{Store, StoreError, answered, execute, query};
+use super::{Store, StoreError, Value, answered, execute, query};
 use std::time::Duration;
 
 /// Rows removed by one statement.
@@ -67,14 +67,46 @@ impl Store {
     /// If Postgres is away or refuses.
     pub async fn forget_webhook_events(&self, age: Duration) -> Result<bool, StoreError> {
         let doing = "forgetting webhooks";
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let old = "
+            select e.id from webhook_events e
+            where e.created_at < now() - $2 * interval '1 second' and not exists (
+                select from jobs
+                where event_id = e.id and kind = 'webhook' and state in ('queued', 'running'))";
+        // The image first, as everywhere; so nobody replays what goes here, or deletes it in another order.
+        let lock = format!(
+            "select id from images where id in (
+                select image_id from webhook_events where id in ({old} order by e.created_at limit $1))
+             order by id for no key update skip locked"
+        );
+        let images = query(&transaction, &lock, &[&PART, &age.as_secs_f64()]).await.doing(doing)?;
+        let images: Vec<i64> = images.iter().map(|row| row.get("id")).collect();
+        // What was queued before the lock is seen by this statement, and not by the one above.
+        let delete = format!(
+            "delete from webhook_events where id in ({old} and e.image_id = any($3) order by e.created_at limit $1)"
+        );
+        let values: [Value<'_>; 3] = [&PART, &age.as_secs_f64(), &images];
+        let gone = execute(&transaction, &delete, &values).await.doing(doing)?;
+        answered(transaction.commit()).await.doing(doing)?;
+        Ok(gone == PART.unsigned_abs())
+    }
+
+    /// Gives up on up to a thousand deliveries that were asked for more than `age` ago, of events that are older too, and that
+    /// nobody has in hand: no worker may ever take them. The answer is whether there may be more.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn forget_waiting_webhooks(&self, age: Duration) -> Result<bool, StoreError> {
+        let doing = "forgetting webhooks that nobody sends";
         let client = self.client(doing).await?;
+        // By the age of the events: in the order of an index, and what waits for days is not walked each time.
         let sql = "
-            delete from webhook_events where id in (
-                select id from webhook_events e
-                where created_at < now() - $2 * interval '1 second' and not exists (
-                    select from jobs
-                    where event_id = e.id and kind = 'webhook' and state in ('queued', 'running'))
-                order by created_at limit $1 for update skip locked)";
+            delete from jobs where id in (
+                select j.id from webhook_events e join jobs j on j.event_id = e.id
+                where e.created_at < now() - $2 * interval '1 second' and j.kind = 'webhook' and j.state = 'queued'
+                  and j.created_at < now() - $2 * interval '1 second'
+                order by e.created_at limit $1 for update of j skip locked)";
         Ok(execute(&client, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)? == PART.unsigned_abs())
     }
 }

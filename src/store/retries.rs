@@ -1,6 +1,7 @@
 //! Asking again for what has failed: one image, or all of them in small transactions.
 
 use super::error::Doing;
+use super::webhooks::replay_last;
 use super::{Store, StoreError, answered, parsed, query, query_one, query_opt};
 use crate::domain::{ImageId, ImageStatus, JobKind};
 use deadpool_postgres::Transaction;
@@ -132,7 +133,7 @@ impl Store {
         let locked: Vec<i64> = locked.iter().map(|row| row.get("id")).collect();
         let queued = match kind {
             JobKind::Image | JobKind::Caption => reopen(&transaction, kind, &locked).await?,
-            JobKind::Webhook => replay(&transaction, &locked).await?,
+            JobKind::Webhook => replay_last(&transaction, &locked).await?,
         };
         answered(transaction.commit()).await.doing(doing)?;
         Ok(queued)
@@ -186,21 +187,4 @@ async fn reopen(
         select id, pg_notify('darkroom_jobs', ''), pg_notify('darkroom_images', id::text) from reopened";
     let rows = query(transaction, sql, &[&images, &kind.as_str()]).await.doing("queueing jobs again")?;
     Ok(rows.iter().map(|row| ImageId::new(row.get("id"))).collect())
-}
-
-/// Queues another delivery of what each of these images, which are locked, has told last, where that has failed.
-async fn replay(transaction: &Transaction<'_>, images: &[i64]) -> Result<Vec<ImageId>, StoreError> {
-    let sql = "
-        with queued as (
-            insert into jobs (image_id, kind, event_id)
-            select last.image_id, 'webhook', last.event_id
-            from unnest($1::bigint[]) as image (id)
-            cross join lateral (
-                select image_id, event_id, state from jobs where image_id = image.id and kind = 'webhook'
-                order by id desc limit 1) last
-            where last.state = 'failed' order by image.id
-            on conflict do nothing returning image_id)
-        select image_id, pg_notify('darkroom_jobs', 'webhook') from queued";
-    let rows = query(transaction, sql, &[&images]).await.doing("replaying webhooks")?;
-    Ok(rows.iter().map(|row| ImageId::new(row.get("image_id"))).collect())
 }

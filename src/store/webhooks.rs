@@ -3,10 +3,12 @@
 use super::error::Doing;
 use super::{Store, StoreError, Value, answered, execute, parsed, query, query_opt};
 use crate::domain::{CallbackUrl, ImageId, JobId, JobState};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::{GenericClient, Transaction};
 use serde::Deserialize;
+use std::time::Duration;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
 
 /// Deliveries of one image that are shown, the newest ones.
 const SHOWN: i64 = 50;
@@ -79,6 +81,37 @@ const DELIVERY: &str = "
     ) a) as attempts";
 
 impl Store {
+    /// Who a job tells; `None` if it tells nobody now: it is not due, in other hands, done, or gone.
+    ///
+    /// # Errors
+    /// If Postgres is away, refuses, or holds what cannot be understood.
+    pub async fn receiver(&self, job: JobId) -> Result<Option<CallbackUrl>, StoreError> {
+        let doing = "looking for the receiver of a webhook";
+        let client = self.client(doing).await?;
+        let sql = "
+            select e.url from jobs j join webhook_events e on e.id = j.event_id
+            where j.id = $1 and j.state = 'queued' and j.due_at <= now()";
+        let found = query_opt(&client, sql, &[&job.get()]).await.doing(doing)?;
+        found.map(|row| parsed(&row, "webhook_events", "url", job.get())).transpose()
+    }
+
+    /// Puts a job that nobody has claimed off by `wait`. It is announced then, and no attempt is counted.
+    ///
+    /// # Errors
+    /// If Postgres is away (then it may or may not have happened, and may be repeated) or refuses.
+    pub async fn postpone(&self, job: JobId, wait: Duration) -> Result<(), StoreError> {
+        let doing = "putting a job off";
+        let client = self.client(doing).await?;
+        let sql = "
+            with postponed as (
+                update jobs set announced_at = null,
+                    due_at = now() + $2 * interval '1 second', announce_at = now() + $2 * interval '1 second'
+                where id = $1 and state = 'queued' and due_at <= now()
+                returning kind)
+            select pg_notify('darkroom_jobs', kind) from postponed";
+        query_opt(&client, sql, &[&job.get(), &wait.as_secs_f64()]).await.doing(doing).map(drop)
+    }
+
     /// The newest deliveries of an image, newest first; `None` if there is no such image.
     ///
     /// # Errors
@@ -118,8 +151,12 @@ impl Store {
         let sql = "
             insert into jobs (image_id, kind, event_id) values ($1, 'webhook', $2) on conflict do nothing
             returning id, pg_notify('darkroom_jobs', 'webhook')";
-        let Some(queued) = query_opt(&transaction, sql, &[&image.get(), &event]).await.doing(doing)? else {
-            return Ok(Replayed::StillTried);
+        let queued = match query_opt(&transaction, sql, &[&image.get(), &event]).await {
+            Ok(Some(queued)) => queued,
+            Ok(None) => return Ok(Replayed::StillTried),
+            // The event was forgotten a moment ago.
+            Err(fault) if fault.is(&SqlState::FOREIGN_KEY_VIOLATION) => return Ok(Replayed::NoSuchDelivery),
+            Err(fault) => return Err(fault.while_doing(doing)),
         };
         let sql = "
             delete from jobs where id in (
@@ -129,6 +166,26 @@ impl Store {
         answered(transaction.commit()).await.doing(doing)?;
         Ok(queued.map_or(Replayed::NoSuchDelivery, |queued| Replayed::Queued(Box::new(queued))))
     }
+}
+
+/// Queues another delivery of what each of these images, which are locked, has told last, where that has failed.
+pub(super) async fn replay_last(
+    transaction: &Transaction<'_>,
+    images: &[i64],
+) -> Result<Vec<ImageId>, StoreError> {
+    let sql = "
+        with queued as (
+            insert into jobs (image_id, kind, event_id)
+            select last.image_id, 'webhook', last.event_id
+            from unnest($1::bigint[]) as image (id)
+            cross join lateral (
+                select image_id, event_id, state from jobs where image_id = image.id and kind = 'webhook'
+                order by id desc limit 1) last
+            where last.state = 'failed' order by image.id
+            on conflict do nothing returning image_id)
+        select image_id, pg_notify('darkroom_jobs', 'webhook') from queued";
+    let rows = query(transaction, sql, &[&images]).await.doing("replaying webhooks")?;
+    Ok(rows.iter().map(|row| ImageId::new(row.get("image_id"))).collect())
 }
 
 async fn by_id(client: &impl GenericClient, job: JobId) -> Result<Option<Delivery>, StoreError> {

@@ -1,6 +1,6 @@
 //! Which addresses are the internet's. All others are somebody's own: this machine, its network, the cloud around it.
 //!
-//! From the IANA registries of special-purpose addresses, IPv4 and IPv6 (RFC 6890 and its successors).
+//! From the IANA registries of special-purpose addresses, IPv4 and IPv6 (RFC 6890 and its successors), and one that is in none.
 
 use crate::settings;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,11 +20,14 @@ const fn v6(a: u16, b: u16, c: u16, prefix: u32, what: &'static str) -> Range<Ip
     Range { first: Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix, what }
 }
 
-const V4: [Range<Ipv4Addr>; 16] = [
+const V4: [Range<Ipv4Addr>; 17] = [
     v4(0, 0, 0, 0, 8, "this network (RFC 791)"),
     v4(10, 0, 0, 0, 8, "private (RFC 1918)"),
     v4(100, 64, 0, 0, 10, "shared by customers of a carrier (RFC 6598)"),
     v4(127, 0, 0, 0, 8, "loopback (RFC 1122)"),
+    // In no registry, and reached from within Azure alone: where its machines get their settings and certificates. Source:
+    // "What is IP address 168.63.129.16?" in Microsoft's documentation of Azure Virtual Network.
+    v4(168, 63, 129, 16, 32, "the host service of Azure"),
     // 169.254.169.254 among them, where clouds hand out credentials.
     v4(169, 254, 0, 0, 16, "link-local (RFC 3927)"),
     v4(172, 16, 0, 0, 12, "private (RFC 1918)"),
@@ -151,6 +154,7 @@ mod tests {
             ("10.0.0.0", "10.255.255.255", Some("9.255.255.255"), Some("11.0.0.0")),
             ("100.64.0.0", "100.127.255.255", Some("100.63.255.255"), Some("100.128.0.0")),
             ("127.0.0.0", "127.255.255.255", Some("126.255.255.255"), Some("128.0.0.0")),
+            ("168.63.129.16", "168.63.129.16", Some("168.63.129.15"), Some("168.63.129.17")),
             ("169.254.0.0", "169.254.255.255", Some("169.253.255.255"), Some("169.255.0.0")),
             ("172.16.0.0", "172.31.255.255", Some("172.15.255.255"), Some("172.32.0.0")),
             ("192.0.0.0", "192.0.0.255", Some("191.255.255.255"), Some("192.0.1.0")),

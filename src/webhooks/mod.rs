@@ -8,12 +8,14 @@ mod answer;
 mod callbacks;
 mod resolver;
 mod signature;
+mod turns;
 
 pub use address::RefusedAddress;
 pub use callbacks::{Callbacks, RefusedCallback};
 pub use signature::SigningKeyError;
+pub use turns::Turn;
 
-use crate::domain::{Failure, FailureCode, WebhookCall, WebhookEvent};
+use crate::domain::{CallbackUrl, Failure, FailureCode, WebhookCall, WebhookEvent};
 use crate::outgoing::{self, root_cause};
 use crate::settings;
 use address::Reach;
@@ -24,6 +26,7 @@ use resolver::{Resolver, refusal_in};
 use signature::SigningKeys;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
+use turns::Turns;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -51,6 +54,7 @@ pub struct Webhooks {
     reach: Reach,
     /// The longest pause that a receiver can ask for.
     longest_pause: Duration,
+    turns: Turns,
 }
 
 impl Webhooks {
@@ -71,7 +75,16 @@ impl Webhooks {
             .build()
             .map_err(WebhooksError::Client)?;
         let longest_pause = settings.retry_policy().backoff.longest();
-        Ok(Some(Self { client, keys, reach, longest_pause }))
+        Ok(Some(Self { client, keys, reach, longest_pause, turns: Turns::default() }))
+    }
+
+    /// The turn to call a receiver, to be held during the call: two at a time are called at one host and port. Otherwise how
+    /// long to stay away.
+    ///
+    /// # Errors
+    /// If it is not the time.
+    pub fn turn(&self, url: &CallbackUrl) -> Result<Turn, Duration> {
+        self.turns.take(url, Instant::now())
     }
 
     /// Tells of an event. One call, never repeated in here, and no longer than `webhooks.call_seconds`. `now` is what the

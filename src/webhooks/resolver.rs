@@ -7,9 +7,10 @@ use super::address::{Reach, RefusedAddress};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// The resolver of the system, without the addresses that are out of reach.
+/// The resolver of the system, for names that stand for nothing that is out of reach.
 pub(super) struct Resolver(Reach);
 
 impl Resolver {
@@ -22,20 +23,22 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.0;
         Box::pin(async move {
-            let (mut allowed, mut refused) = (Vec::new(), None);
-            for found in tokio::net::lookup_host((name.as_str(), 0)).await? {
-                match reach.allows(found.ip()) {
-                    Ok(()) => allowed.push(found),
-                    Err(refusal) => refused = Some(refusal),
-                }
+            let found = all_in_reach(reach, tokio::net::lookup_host((name.as_str(), 0)).await?)?;
+            if found.is_empty() {
+                return Err(io::Error::other("the name has no address").into());
             }
-            match refused {
-                Some(refusal) if allowed.is_empty() => Err(refusal.into()),
-                None if allowed.is_empty() => Err(io::Error::other("the name has no address").into()),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
+}
+
+/// All of these addresses, or the refusal of one. A name of the internet has no reason to stand for a private address beside
+/// its public ones, so the whole of it is refused.
+fn all_in_reach(
+    reach: Reach,
+    found: impl Iterator<Item = SocketAddr>,
+) -> Result<Vec<SocketAddr>, RefusedAddress> {
+    found.map(|found| reach.allows(found.ip()).map(|()| found)).collect()
 }
 
 /// The refusal of an address among the causes of an error.
@@ -48,4 +51,23 @@ pub(super) fn refusal_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Ref
         cause = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_private_address_refuses_the_whole_name() {
+        let resolved = |reach, addresses: &[&str]| {
+            let found = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0));
+            all_in_reach(reach, found).map(|found| found.len())
+        };
+        assert_eq!(resolved(Reach::Public, &["8.8.8.8", "2606:4700::1111"]), Ok(2));
+        for mixed in [["8.8.8.8", "10.0.0.1"], ["::1", "8.8.8.8"], ["8.8.8.8", "169.254.169.254"]] {
+            assert!(resolved(Reach::Public, &mixed).is_err(), "{mixed:?}");
+            assert_eq!(resolved(Reach::Anywhere, &mixed), Ok(2));
+        }
+        assert_eq!(resolved(Reach::Public, &[]), Ok(0));
+    }
 }

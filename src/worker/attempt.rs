@@ -2,7 +2,7 @@
 
 use super::told::Told;
 use super::{BACKOFF, Worker};
-use crate::domain::{Failure, FailureCode, JobKind, Stage, StageRun, Verdict, reason};
+use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict, reason};
 use crate::files::FileError;
 use crate::store::{Claim, Ending, Finish, History, Lease, MadeImage, StoreError, Work};
 use std::any::Any;
@@ -48,8 +48,8 @@ impl Worker {
     /// While Postgres is away nothing is known, and the work goes on: the fence decides in the end.
     async fn hold(&self, lease: Lease) {
         loop {
-            tokio::time::sleep(self.settings.renew).await;
-            match self.store.renew(lease, self.settings.lease).await {
+            tokio::time::sleep(self.settings.worker.renew).await;
+            match self.store.renew(lease, self.settings.worker.lease).await {
                 Ok(true) => self.database_answers(),
                 Ok(false) => return,
                 Err(error) => self.database_failed(&error, "leases cannot be renewed; the work goes on"),
@@ -60,10 +60,7 @@ impl Worker {
     /// Records how the attempt ended, for as long as Postgres needs to come back, within two leases.
     async fn settle(&self, lease: Lease, Outcome { history, result }: Outcome, begun: Instant) {
         let Lease { image, job, attempt, kind, .. } = lease;
-        let policy = match kind {
-            JobKind::Image | JobKind::Caption => self.settings.retry_policy(),
-            JobKind::Webhook => self.webhook_retries,
-        };
+        let policy = self.settings.retry_policy(kind);
         let verdict = |failure: &Failure| Verdict::of(failure, attempt, policy, rand::random());
         let (ending, retry) = match result {
             Ok(ending) => (ending, None),
@@ -99,7 +96,7 @@ impl Worker {
         let (begun, mut failures) = (Instant::now(), 0);
         loop {
             match write().await {
-                Err(error) if error.is_transient() && begun.elapsed() < self.settings.lease * 2 => {
+                Err(error) if error.is_transient() && begun.elapsed() < self.settings.worker.lease * 2 => {
                     self.database_failed(&error, "results cannot be recorded; trying again");
                     failures += 1;
                     tokio::time::sleep(BACKOFF.delay(failures, rand::random())).await;

@@ -15,7 +15,7 @@ impl Worker {
         cancelled: &CancellationToken,
     ) -> Outcome {
         let begun = Instant::now();
-        let asking = within(self.settings.caption_limit, self.ask(medium, format));
+        let asking = within(self.settings.worker.caption_limit, self.ask(medium, format));
         let result = cancelled.run_until_cancelled(asking).await.unwrap_or_else(|| {
             Err(Failure::transient(FailureCode::CaptionerUnavailable, "the lease was lost during the call"))
         });

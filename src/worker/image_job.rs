@@ -41,7 +41,8 @@ impl Worker {
         let mut runs = Vec::with_capacity(2);
 
         let begun = Instant::now();
-        let (source, mut metadata) = match within(self.settings.image_limit, self.look(original)).await {
+        let (source, mut metadata) = match within(self.settings.worker.image_limit, self.look(original)).await
+        {
             Ok(looked) => looked,
             Err(failure) => {
                 runs.push(failed_run(Stage::Metadata, begun, &failure));
@@ -54,7 +55,7 @@ impl Worker {
         let admitted = self.memory.admit(source.weight).await;
         let begun = Instant::now();
         let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
-        let result = match within(self.settings.image_limit, drawing).await {
+        let result = match within(self.settings.worker.image_limit, drawing).await {
             Ok(Drawn { thumbnails, perceptual_hash, mut findings, warnings }) => {
                 findings.extend(pipeline::name_contradicts_content(name, metadata.format));
                 metadata.warnings.extend(warnings);
@@ -87,7 +88,7 @@ impl Worker {
             let weight = pipeline::memory_bytes(&bytes, &header).saturating_add(bytes.len() as u64);
             Ok((Source { bytes, header, weight }, metadata))
         });
-        tokio::time::timeout(self.settings.image_limit / 2, looking).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.settings.worker.image_limit / 2, looking).await.unwrap_or_else(|_| {
             let text = "the volume did not answer in time";
             Err(Failure::transient(FailureCode::StorageUnavailable, text))
         })
@@ -104,8 +105,8 @@ impl Worker {
         cancelled: CancellationToken,
     ) -> Result<Drawn, Failure> {
         let limits = pipeline::Limits {
-            max_pixels: self.max_pixels,
-            memory_budget_bytes: self.settings.memory_budget_bytes,
+            max_pixels: self.settings.limits.max_pixels,
+            memory_budget_bytes: self.settings.worker.memory_budget_bytes,
         };
         let orientation = metadata.orientation;
         let drawing = on_own_thread(move || {

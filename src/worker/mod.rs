@@ -6,6 +6,7 @@
 mod admission;
 mod attempt;
 mod caption_job;
+mod claim;
 mod fill_in;
 mod image_job;
 mod own_thread;
@@ -15,13 +16,14 @@ mod webhook_job;
 pub use fill_in::look_again;
 
 use crate::captioner::Captioner;
-use crate::domain::{Backoff, JobKind, Outage, RetryPolicy, reason};
+use crate::domain::{Backoff, JobKind, Outage, reason};
 use crate::files::Files;
-use crate::queue::{Announcement, Delivery, Queue};
-use crate::settings::{self, Settings};
-use crate::store::{Claim, Store, StoreError};
+use crate::queue::{Delivery, Queue};
+use crate::settings::Settings;
+use crate::store::{Store, StoreError};
 use crate::webhooks::Webhooks;
 use admission::Admission;
+use claim::{NotTaken, Taken};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -38,9 +40,7 @@ pub struct Worker {
     queue: Queue,
     captioner: Option<Captioner>,
     webhooks: Option<Webhooks>,
-    settings: settings::Worker,
-    webhook_retries: RetryPolicy,
-    max_pixels: u64,
+    settings: Settings,
     memory: Admission,
     /// What the log knows of the database.
     database: Mutex<Outage>,
@@ -68,17 +68,13 @@ impl Worker {
         settings: &Settings,
     ) -> Arc<Self> {
         let memory = Admission::new(settings.worker.memory_budget_bytes);
-        let webhook_retries = settings.webhooks.retry_policy();
-        let (settings, max_pixels) = (settings.worker.clone(), settings.limits.max_pixels);
         Arc::new(Self {
             store,
             files,
             queue,
             captioner,
             webhooks,
-            settings,
-            webhook_retries,
-            max_pixels,
+            settings: settings.clone(),
             memory,
             database: Mutex::default(),
         })
@@ -111,9 +107,9 @@ impl Worker {
 
     async fn consume(self: Arc<Self>, kind: JobKind, stop: CancellationToken) -> Stopped {
         let concurrency = match kind {
-            JobKind::Image => self.settings.image_concurrency(),
-            JobKind::Caption => self.settings.caption_concurrency,
-            JobKind::Webhook => self.settings.webhook_concurrency,
+            JobKind::Image => self.settings.worker.image_concurrency(),
+            JobKind::Caption => self.settings.worker.caption_concurrency,
+            JobKind::Webhook => self.settings.worker.webhook_concurrency,
         };
         let permits = Arc::new(Semaphore::new(concurrency));
         let mut consumer = self.queue.consume(kind, u16::try_from(concurrency).unwrap_or(u16::MAX));
@@ -131,62 +127,23 @@ impl Worker {
         // Of use to others at once, while ours are being finished.
         consumer.stop().await;
         let finishing = async { while in_hand.join_next().await.is_some() {} };
-        match tokio::time::timeout(self.settings.grace, finishing).await {
+        match tokio::time::timeout(self.settings.worker.grace, finishing).await {
             Ok(()) => Stopped::Clean,
             Err(_) => Stopped::JobsLeft(in_hand.len()),
         }
     }
 
     async fn handle(&self, delivery: Delivery, stop: &CancellationToken) {
-        let Some(claimed) = self.claim(delivery.announcement, stop).await else {
-            return delivery.give_back().await;
-        };
-        if let Some(claim) = claimed {
-            self.attempt(claim).await;
+        match self.take(delivery.announcement, stop).await {
+            Ok(Taken { claim, turn }) => {
+                self.attempt(claim).await;
+                drop(turn);
+            }
+            Err(NotTaken::Settled) => {}
+            Err(NotTaken::Stopping) => return delivery.give_back().await,
         }
         // After the commit. A job that could not be settled keeps its lease until it runs out, and is then announced anew.
         delivery.acknowledge().await;
-    }
-
-    /// Holds on to the delivery while Postgres is away: giving it back would only make it come again at once. `None` if
-    /// it is to stop instead; never while a claim is under way, which may have been made and would cost an attempt.
-    async fn claim(
-        &self,
-        Announcement { job, image, kind }: Announcement,
-        stop: &CancellationToken,
-    ) -> Option<Option<Claim>> {
-        let (mut failures, claimant) = (0, rand::random());
-        loop {
-            if stop.is_cancelled() {
-                return None;
-            }
-            match self.store.claim(job, claimant, self.settings.lease).await {
-                Ok(claimed) => {
-                    self.database_answers();
-                    if claimed.is_none() {
-                        let (image, job) = (image.get(), job.get());
-                        tracing::debug!(image, job, %kind, "nothing to claim: done, in other hands, or not due");
-                    }
-                    return Some(claimed);
-                }
-                // Away, or a login, a table or a privilege that lacks: either way, of no use to the next delivery.
-                Err(error) if error.may_be_mended() => {
-                    failures += 1;
-                    self.database_failed(
-                        &error,
-                        "jobs cannot be claimed; they wait, and so does this worker",
-                    );
-                    let pause = tokio::time::sleep(BACKOFF.delay(failures, rand::random()));
-                    stop.run_until_cancelled(pause).await;
-                }
-                // This row alone is at fault. If it was claimed all the same, its attempts come to an end by its leases.
-                Err(error) => {
-                    let (image, job, error) = (image.get(), job.get(), reason(&error));
-                    tracing::error!(image, job, %kind, error, "cannot be worked on; left until its lease ends");
-                    return Some(None);
-                }
-            }
-        }
     }
 
     /// Says so once for each reason, however many jobs meet with it and for how long.

@@ -29,9 +29,9 @@ impl Worker {
                     untold(Failure::transient(FailureCode::WebhookUnreachable, text))
                 })
             }
-            // Another worker may have one, or this one after its next start.
+            // Such a worker takes no webhooks; only a message that names another kind than its job has leads here.
             None => untold(Failure::transient(
-                FailureCode::WebhookUnsigned,
+                FailureCode::WebhookUnreachable,
                 "this worker has no webhooks.secret to sign with",
             )),
         };

@@ -40,5 +40,6 @@ mod similar;
 #[path = "../support/mod.rs"]
 mod support;
 mod tallies;
+mod webhook_receivers;
 mod webhook_targets;
 mod webhooks;

@@ -73,3 +73,18 @@ async fn the_relay_forgets_unless_it_is_told_not_to() {
     assert_eq!((&image["status"], &image["stages"][1]["status"]), (&"failed".into(), &"failed".into()));
     forgetting.stop().await;
 }
+
+#[tokio::test]
+async fn one_part_of_housekeeping_that_fails_stops_no_other() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    ground.start_all(&[]).await.stop().await;
+    retried_often(&ground.database, &store(&ground.database)).await;
+    ground.database.run("alter table idempotency_keys rename column created_at to made_at").await;
+    let app = ground.start_all(&[]).await;
+    eventually("history is forgotten", || async {
+        let superseded = "select count(*) from jobs where superseded";
+        (ground.database.number(superseded).await == 0).then_some(())
+    })
+    .await;
+    app.stop().await;
+}

@@ -32,6 +32,7 @@ pub fn settings<'a>(secret: &'a str, own: &[(&'a str, &'a str)]) -> Vec<(&'a str
     let mut settings = vec![
         ("DARKROOM_WEBHOOKS__SECRET", secret),
         ("DARKROOM_WEBHOOKS__ALLOW_PRIVATE", "true"),
+        ("DARKROOM_WEBHOOKS__MAX_ATTEMPTS", "8"),
         ("DARKROOM_WEBHOOKS__BACKOFF_FIRST_SECONDS", "0.05"),
         ("DARKROOM_WEBHOOKS__BACKOFF_LONGEST_SECONDS", "3"),
         ("DARKROOM_WEBHOOKS__CALL_SECONDS", "3"),
@@ -112,8 +113,9 @@ async fn who_asked_to_be_told_is_told_once_and_can_verify_it() {
     for (image, status) in [(fine, "success"), (broken, "failed")] {
         let details = app.client.settled(image).await;
         let delivery = ended(&app.client, image, "delivered").await;
-        assert_eq!(details["callback_url"], url.as_str());
-        assert_eq!(delivery["url"], receiver.url("/hook"), "the query may hold a token");
+        for shown in [&details["callback_url"], &delivery["url"]] {
+            assert_eq!(*shown, receiver.url("/hook"), "the query may hold a token");
+        }
         assert_eq!(delivery["event"], format!("image.{status}"));
         let attempt = &delivery["attempts"][0];
         assert_eq!((&attempt["http_status"], &attempt["answer"]), (&200.into(), &"thanks".into()));
