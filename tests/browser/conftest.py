@@ -4,7 +4,7 @@ import os
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from server import PATIENCE, Server
+from server import PATIENCE, WITH_WEBHOOKS, Server
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -18,7 +18,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def shared_server():
-    server = Server()
+    server = Server(**WITH_WEBHOOKS)
     yield server
     server.remove()
 

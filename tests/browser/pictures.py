@@ -2,7 +2,7 @@
 
 import io
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageDraw
 
 
 def picture(width=300, height=200, seed=0, form="JPEG", **exif_fields):
@@ -15,6 +15,16 @@ def picture(width=300, height=200, seed=0, form="JPEG", **exif_fields):
     for name, value in exif_fields.items():
         exif[ExifTags.Base[name]] = value
     return encoded(image.convert("RGB"), form, exif)
+
+
+def hills(width=600, height=400, form="JPEG"):
+    """Can be told by its looks, also when it is smaller."""
+    image = Image.linear_gradient("L").resize((600, 400))
+    pen = ImageDraw.Draw(image)
+    shapes = {(-80, 180, 340, 620): 70, (260, 240, 760, 700): 150, (420, 40, 500, 120): 250, (90, 60, 180, 100): 220}
+    for box, tone in shapes.items():
+        pen.ellipse(box, fill=tone)
+    return encoded(image.resize((width, height), Image.Resampling.LANCZOS).convert("RGB"), form, None)
 
 
 def transparent(width=200, height=200):

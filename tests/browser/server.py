@@ -1,5 +1,6 @@
 """The program, run as a person runs it who tries it out."""
 
+import base64
 import hashlib
 import json
 import os
@@ -85,11 +86,16 @@ class Server:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"{}").get("data", {})
 
-    def upload(self, name, content):
-        """Uploads past the browser; gives the id."""
+    def upload(self, name, content, **fields):
+        """Uploads past the browser, with further fields of the form; gives the id."""
         boundary = uuid.uuid4().hex
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-        body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        parts = [(f'"{field}"', text.encode()) for field, text in fields.items()]
+        parts.append((f'"file"; filename="{name}"', content))
+        body = b"".join(
+            f"--{boundary}\r\nContent-Disposition: form-data; name={field}\r\n\r\n".encode() + value + b"\r\n"
+            for field, value in parts
+        )
+        body += f"--{boundary}--\r\n".encode()
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         return self.call("/api/images", "POST", body, headers)["image_id"]
 
@@ -100,6 +106,13 @@ class Server:
         while images := self.images():
             for image in images:
                 self.call(f"/api/images/{image['image_id']}", "DELETE")
+
+
+#: Settings of a server that sends webhooks, to receivers on this machine too.
+WITH_WEBHOOKS = {
+    "DARKROOM_WEBHOOKS__SECRET": "whsec_" + base64.b64encode(bytes(32)).decode(),
+    "DARKROOM_WEBHOOKS__ALLOW_PRIVATE": "true",
+}
 
 
 def with_keys(key):

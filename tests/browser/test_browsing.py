@@ -4,7 +4,7 @@ import concurrent.futures
 import re
 
 from gallery import add, card, cards, choose, details, expect_developed, fact
-from pictures import broken, file, files, picture
+from pictures import broken, file, files, hills, picture
 from playwright.sync_api import expect
 
 
@@ -38,12 +38,38 @@ def test_the_details_show_what_was_read_and_how_long_it_took(page, server):
     expect(fact(page, "SHA-256")).to_have_text(server.images()[0]["sha256"])
     for stage in ("metadata", "thumbnails"):
         bar = page.locator(f"[data-stage={stage}]")
-        expect(bar).to_contain_text(re.compile(r"\d m?s, waited \d"))
+        expect(bar).to_contain_text(re.compile(r"\d\sm?s, waited \d"))
         assert bar.locator(".run").evaluate("(part) => part.getBoundingClientRect().width") >= 2
     expect(page.locator("[data-stage=caption]")).to_contain_text("skipped")
     with page.expect_download() as download:
         page.get_by_role("link", name="Original").click()
     assert download.value.suggested_filename == "lake.jpg"
+
+
+def test_what_is_odd_about_a_file_and_what_looks_like_it_is_shown(page, server):
+    add(page, file("hills.jpg", hills()), file("small copy.png", hills(300, 200, "PNG")))
+    expect_developed(page, 2)
+    card(page, "hills.jpg").get_by_role("button").click()
+    similar = page.locator("#details-similar").get_by_role("button")
+    expect(similar).to_have_count(1)
+    similar.click()
+    expect(page.locator("#details-title")).to_have_text("small copy.png")
+    expect(similar).to_have_attribute("title", "hills.jpg")
+    page.keyboard.press("Escape")
+    add(page, file("edited.jpg", picture(900, 600, seed=5, Software="Adobe Photoshop 25.0")))
+    expect_developed(page, 3)
+    card(page, "edited.jpg").get_by_role("button").click()
+    finding = page.locator("[data-code=edited_with]")
+    expect(finding).to_contain_text("Adobe Photoshop 25.0")
+    expect(finding.get_by_role("row")).not_to_have_count(0)
+
+
+def test_webhooks_are_shown_with_what_became_of_them(open_page, server):
+    image = server.upload("told.jpg", picture(), callback_url="http://127.0.0.1:9/hook?token=secret")
+    page = open_page(server, f"/#image-{image}")
+    expect(details(page)).to_contain_text("image.success")
+    expect(details(page)).to_contain_text("http://127.0.0.1:9/hook")
+    expect(details(page)).not_to_contain_text("secret")
 
 
 def test_a_link_leads_to_a_picture_and_back_leads_to_the_list(open_page, server):

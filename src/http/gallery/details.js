@@ -2,6 +2,7 @@
 
 import { confirmed, note } from "./announce.js";
 import { call, fetchBlob } from "./api.js";
+import { deliveriesOf } from "./deliveries.js";
 import { byId, element } from "./dom.js";
 import { exifOf, factsOf, remarksOf } from "./facts.js";
 import { counted } from "./format.js";
@@ -19,7 +20,6 @@ export class Details {
   #picture = byId("details-picture");
   /** The id of the image that is shown. */
   #id = null;
-  #image = null;
   /** Whether going back in the browser's history closes it. */
   #pushed = false;
   #onClose;
@@ -93,9 +93,11 @@ export class Details {
     try {
       const image = await call(`/api/images/${id}`);
       if (id !== this.#id) return;
-      this.#image = image;
       this.#showHead(image);
       this.#showBody(image);
+      const deliveries = await deliveriesOf(id);
+      if (id !== this.#id) return;
+      if (deliveries) byId("details-body").append(section("Webhooks", deliveries));
       if (image.status === "success")
         showSimilar(
           id,

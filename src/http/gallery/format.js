@@ -18,11 +18,13 @@ export function bytes(number) {
 
 /** Milliseconds, or seconds from one on. */
 export function milliseconds(number) {
-  return number < 1000 ? `${tenth.format(number < 100 ? number : Math.round(number))} ms` : seconds(number / 1000);
+  return number < 1000
+    ? `${tenth.format(number < 100 ? number : Math.round(number))}\u00a0ms`
+    : seconds(number / 1000);
 }
 
 export function seconds(number) {
-  return number < 120 ? `${tenth.format(number)} s` : `${whole.format(Math.round(number / 60))} min`;
+  return number < 120 ? `${tenth.format(number)}\u00a0s` : `${whole.format(Math.round(number / 60))}\u00a0min`;
 }
 
 /** A moment in the zone of the browser. */
