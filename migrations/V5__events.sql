@@ -5,11 +5,12 @@
 -- one process at a time moves what has been committed from the outbox to events, and numbers it there. No event can appear
 -- below one that has been seen, and who knows the last id that it has seen can go on from there, at any replica.
 
--- As in V3: all locks at once, and asked for again and again, so that nobody waits in line behind us. Reading goes on. A
--- process of the version before fills the outbox without knowing; it is moved as soon as one of this version runs.
+-- As in V3: all locks at once, and asked for again and again, so that nobody waits in line behind us. Each time for longer
+-- than `deadlock_timeout` (a second), after which an autovacuum gives way. Reading goes on. A process of the version before
+-- fills the outbox without knowing; it is moved as soon as one of this version runs.
 do $$
 begin
-    perform set_config('lock_timeout', '500ms', true);
+    perform set_config('lock_timeout', '1200ms', true);
     loop
         begin
             lock table images, stage_runs in share row exclusive mode;
@@ -27,6 +28,8 @@ create table event_outbox (
     id            bigint           generated always as identity primary key,
     image_id      bigint           not null,
     kind          text             not null check (kind in ('status', 'stage', 'deleted')),
+    -- The first event of an image: with it, all that happened to the image is there.
+    is_upload     boolean          not null default false,
     -- The same moment as in the row that changed: both are the time of the transaction.
     at            timestamptz      not null default now(),
     original_name text,
@@ -40,13 +43,17 @@ create table event_outbox (
 );
 -- It is emptied all the time, and read from its head.
 alter table event_outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+-- Who subscribes to an image right after its upload is there before the event is.
+create index event_outbox_uploads on event_outbox (image_id) where is_upload;
 
 create table events (
     -- Without a gap, from 1.
     id            bigint           primary key,
     image_id      bigint           not null,
     kind          text             not null,
+    is_upload     boolean          not null,
     at            timestamptz      not null,
+    -- Null once the image is deleted, as `error` is.
     original_name text,
     stage         text,
     status        text,
@@ -55,19 +62,22 @@ create table events (
     run_ms        double precision,
     error_code    text,
     error         text,
-    -- Ascends with the id, so that what is forgotten is always the beginning.
+    -- Ascends with the id, so that what is forgotten is always the beginning. It also tells an event from another one that
+    -- an older copy of the database has given the same id.
     numbered_at   timestamptz      not null default clock_timestamp(),
     check (case kind
-        when 'status' then original_name is not null and status is not null
+        when 'status' then status is not null
         when 'stage' then stage is not null and status is not null and attempt is not null
                       and queue_ms is not null and run_ms is not null
         else kind = 'deleted'
     end)
 );
+-- They are forgotten all the time, in the order of their ids.
+alter table events set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
 -- The events of an image.
 create index events_of_image on events (image_id, id);
 
--- How far events go, in one row: it is also the lock of whoever numbers them.
+-- How far events go, in one row.
 create table event_log (
     only_one  boolean primary key default true check (only_one),
     -- The newest id that was given, also if that event has been forgotten.
@@ -83,8 +93,8 @@ begin
     if tg_op = 'DELETE' then
         insert into event_outbox (image_id, kind) values (old.id, 'deleted');
     else
-        insert into event_outbox (image_id, kind, original_name, status, error_code, error)
-        values (new.id, 'status', new.original_name, new.status, new.error_code, new.error);
+        insert into event_outbox (image_id, kind, is_upload, original_name, status, error_code, error)
+        values (new.id, 'status', tg_op = 'INSERT', new.original_name, new.status, new.error_code, new.error);
     end if;
     return null;
 end
@@ -111,25 +121,37 @@ $$;
 create trigger note_stage_runs after insert on stage_runs
     referencing new table as made for each statement execute function note_stage_runs();
 
--- Numbers the oldest `at_most` events that wait in the outbox, and wakes those who read them. The answer is how many. A
--- function, so that no client can stop in its midst with the lock in hand. Without statistics a planner would rather read
--- and sort a whole backlog than begin to walk the index.
+-- Numbers the oldest `at_most` events that wait in the outbox, and wakes those who read them. The answer is how many; none if
+-- another process is numbering, which will be told of what it does not see yet. A function, so that no client can stop in
+-- its midst with the lock in hand. Without statistics a planner would rather read and sort a whole backlog than begin to
+-- walk the index.
 create function number_events(at_most integer) returns integer language plpgsql set enable_sort = off as $$
 declare
-    last  bigint;
-    moved integer;
+    last    bigint;
+    moved   integer;
+    deleted bigint[];
 begin
-    if not exists (select from event_outbox) then return 0; end if;
-    select newest into last from event_log for update;
+    -- No lock of a row: taking that is a write, which would go to the disk each time that nothing waits.
+    if not pg_try_advisory_xact_lock(hashtext('number_events')) then return 0; end if;
     -- A statement after the lock sees what the one before us has left. The events of an image wait in the order of their
     -- transactions, since each of these locks the image before it appends.
+    select newest into last from event_log;
     with taken as (
-        delete from event_outbox where id in (select id from event_outbox order by id limit at_most) returning *)
-    insert into events (id, image_id, kind, at, original_name, stage, status, attempt, queue_ms, run_ms, error_code, error)
-    select last + row_number() over (order by id),
-           image_id, kind, at, original_name, stage, status, attempt, queue_ms, run_ms, error_code, error
-    from taken;
-    get diagnostics moved = row_count;
+        delete from event_outbox where id in (select id from event_outbox order by id limit at_most) returning *
+    ), numbered as (
+        insert into events
+            (id, image_id, kind, is_upload, at, original_name, stage, status, attempt, queue_ms, run_ms, error_code, error)
+        select last + row_number() over (order by id),
+               image_id, kind, is_upload, at, original_name, stage, status, attempt, queue_ms, run_ms, error_code, error
+        from taken
+        returning image_id, kind
+    )
+    select count(*), array_agg(image_id) filter (where kind = 'deleted') into moved, deleted from numbered;
+    if deleted is not null then
+        -- The client's words go with the image: its name for it, and what an error quotes.
+        update events set original_name = null, error = null
+        where image_id = any (deleted) and (original_name is not null or error is not null);
+    end if;
     if moved > 0 then
         update event_log set newest = last + moved;
         perform pg_notify('darkroom_events', '');

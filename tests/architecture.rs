@@ -33,7 +33,7 @@ const HOUSE: &str = "
     intake    | domain store files probe                  | everyday async sha2
     relay     | domain settings store files queue         | everyday async
     worker    | domain settings store files queue probe pipeline captioner webhooks | everyday async rustix
-    http      | domain settings store files access intake webhooks | everyday async hyper hyper_util multer poem poem_openapi
+    http      | domain settings store files access intake webhooks | everyday async hyper hyper_util multer poem poem_openapi rustix
     embedded  |                                           | everyday async rustix
     app       | domain settings store files queue captioner webhooks access relay worker http embedded | everyday async anyhow rustix
     main      | domain settings telemetry worker http app | everyday async anyhow clap

@@ -83,7 +83,7 @@ impl App {
             let listener = bind(key, listen)?;
             address = Some(listener.address());
             let routes = opening.routes(progress.probes(), settings.http.request);
-            parts.spawn(serve(listener.serve(routes, bounds, stop.clone())));
+            parts.spawn(part(listener.serve(routes, bounds, stop.clone())));
         }
         let Parts { store, files, embedded } = connect::parts(ground, &settings, &progress).await?;
 
@@ -92,7 +92,8 @@ impl App {
             Role::Worker(_) => opening.open(http::health_only(probes, settings.http.request)),
             Role::Server | Role::Standalone => {
                 let notices = Notices::start(&store, stop.clone());
-                let feed = Feed::start(&store, notices.clone(), &settings, bounds.connections, stop.clone());
+                let feed = Feed::new(&store, &settings, bounds.connections);
+                parts.spawn(part(feed.clone().run(notices.clone(), settings.relay.poll, stop.clone())));
                 let state = http::State::new(
                     store.clone(),
                     files.clone(),
@@ -105,11 +106,7 @@ impl App {
                 let probes = with_keys(probes, &access);
                 opening.open(http::api(state, probes, access));
                 let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
-                let stopping = stop.clone();
-                parts.spawn(async move {
-                    relay.run(stopping).await;
-                    Ok(Stopped::Clean)
-                });
+                parts.spawn(part(relay.run(stop.clone())));
             }
         }
         if !consumed.is_empty() {
@@ -236,8 +233,9 @@ fn bind(key: &str, address: SocketAddr) -> anyhow::Result<Listener> {
     Listener::bind(address).with_context(|| format!("{key}: cannot listen on {address}"))
 }
 
-async fn serve(serving: impl Future<Output = ()>) -> anyhow::Result<Stopped> {
-    serving.await;
+/// A part that has nothing to tell when it ends.
+async fn part(running: impl Future<Output = ()>) -> anyhow::Result<Stopped> {
+    running.await;
     Ok(Stopped::Clean)
 }
 

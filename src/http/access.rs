@@ -29,6 +29,11 @@ pub(super) struct Admission {
 }
 
 impl Admission {
+    /// Who was let in.
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// Whether the caller would be let in now.
     pub(super) async fn lasts(&self) -> bool {
         self.access.still_admits(&self.caller).await

@@ -58,6 +58,8 @@ pub(super) enum Refusal {
     TooManyUploads,
     #[error("Too many clients follow events at this moment")]
     TooManyEventClients,
+    #[error("Too many clients with this API key follow events at this moment")]
+    TooManyStreamsOfKey,
     #[error("The server is starting; try again")]
     Starting,
     #[error("A dependency did not answer in time")]
@@ -111,7 +113,7 @@ impl Refusal {
             Self::NothingFailed(_) | Self::StillTried | Self::NoHash(_) => (409, ErrorCode::Conflict),
             Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
-            Self::TooManyUploads => (429, ErrorCode::Overloaded),
+            Self::TooManyUploads | Self::TooManyStreamsOfKey => (429, ErrorCode::Overloaded),
             Self::RateLimited(_) => (429, ErrorCode::RateLimited),
             Self::TooManyEventClients | Self::Starting | Self::TimedOut | Self::KeysAway => {
                 (503, ErrorCode::Overloaded)
@@ -237,7 +239,8 @@ macro_rules! refusals {
             /// The API key lacks the scope that this operation needs; `error` names it.
             #[oai(status = 403, content_type = "application/json")]
             Forbidden(Json<ErrorBody>),
-            /// Too many requests with this API key (`rate_limited`), or too many uploads in hand (`overloaded`).
+            /// Too many requests with this API key (`rate_limited`), too many streams of events with it, or too many uploads in
+            /// hand (`overloaded`).
             #[oai(status = 429, content_type = "application/json")]
             TooMany(
                 Json<ErrorBody>,

@@ -92,7 +92,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// Requests of one key in a minute; 0 for no limit.
     pub requests_per_minute: u32,
-    /// Clients that follow events at the same time.
+    /// Clients that follow events at the same time; one key may have a quarter of them.
     pub max_event_clients: usize,
 }
 

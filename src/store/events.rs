@@ -3,8 +3,10 @@
 use super::error::Doing;
 use super::{Store, StoreError, Value, parsed, query, query_one};
 use crate::domain::{EventId, ImageId, ImageStatus, Stage, StageStatus};
+use std::error::Error;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
 
 /// Events numbered by one statement.
 const NUMBERED_AT_ONCE: i32 = 1000;
@@ -27,12 +29,14 @@ pub struct Event {
 pub enum Change {
     /// It was uploaded, its status became final, or a retry reopened it.
     Status {
-        /// The client's name for the image.
-        original_name: String,
+        /// The client's name for the image; `None` once it is deleted.
+        original_name: Option<String>,
         /// The status from now on.
         status: ImageStatus,
-        /// Why it failed: code and text.
-        error: Option<(String, String)>,
+        /// Why it failed: the stable code.
+        error_code: Option<String>,
+        /// Why it failed, in words; `None` once the image is deleted.
+        error: Option<String>,
     },
     /// A run of a stage ended.
     Stage {
@@ -46,29 +50,63 @@ pub enum Change {
         queue_ms: f64,
         /// How long the stage ran, in milliseconds.
         run_ms: f64,
-        /// Why the run failed.
+        /// Why the run failed; `None` once the image is deleted.
         error: Option<String>,
     },
     /// It is gone, with all that belonged to it.
     Deleted,
 }
 
+/// An event, told apart from another one to which an older copy of the database has given the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventMark {
+    /// Its id.
+    pub id: EventId,
+    /// When it was numbered; `None` if it is not kept.
+    pub numbered_at: Option<OffsetDateTime>,
+}
+
 /// Events after another one, and how far events go at the same moment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct EventPage {
     /// In the order of their ids.
     pub events: Vec<Event>,
+    /// Those between them that cannot be understood: a later version of this program has written them.
+    pub unreadable: Vec<StoreError>,
+    /// The event after which all these come, as it is at this moment.
+    pub after: EventMark,
+    /// The last one that was read; `None` if there was none.
+    pub last: Option<EventMark>,
     /// Whether there may be more.
     pub has_more: bool,
     /// The newest event that there is; zero if there was none yet.
-    pub newest: EventId,
+    pub newest: EventMark,
     /// The newest that was forgotten, and all before it; zero if none was.
     pub forgotten: EventId,
 }
 
+impl EventPage {
+    /// Whether these are what follows `told`: it is still the same event, and nothing after it was forgotten. If not, the
+    /// database has become an older copy of itself, by a restore or a failover, or nobody has looked at it for very long.
+    #[must_use]
+    pub fn follows(&self, told: EventMark) -> bool {
+        let is_forgotten = told.id == self.forgotten && self.after.numbered_at.is_none();
+        (self.forgotten..=self.newest.id).contains(&told.id) && (self.after == told || is_forgotten)
+    }
+}
+
+/// What is kept of the events of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// All of them, from its upload on.
+    Whole,
+    /// Not its beginning, and perhaps nothing.
+    Rest,
+}
+
 impl Store {
-    /// Numbers up to a thousand events that wait for it, and wakes those who read them. Any number of processes may do so;
-    /// the lock makes it one at a time. The answer is whether there may be more.
+    /// Numbers up to a thousand events that wait for it, and wakes those who read them. Any number of processes may do so:
+    /// one at a time does, and there is nothing left for the others. The answer is whether there may be more.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
@@ -83,7 +121,7 @@ impl Store {
     /// The first `limit` events after `last`: all, or those of one image.
     ///
     /// # Errors
-    /// If Postgres is away, refuses, or holds what cannot be understood.
+    /// If Postgres is away or refuses.
     pub async fn events_after(
         &self,
         last: EventId,
@@ -95,9 +133,13 @@ impl Store {
         // In one statement, so that it is one moment's truth.
         let read = |condition: &str| {
             format!(
-                "select e.*, log.newest, log.forgotten
-                 from event_log log left join lateral (
-                     select id, image_id, at, kind, original_name, stage, status, attempt, queue_ms, run_ms, error_code, error
+                "select e.*, log.newest, log.forgotten, newest.numbered_at as newest_at, after.numbered_at as after_at
+                 from event_log log
+                 left join events newest on newest.id = log.newest
+                 left join events after on after.id = $1
+                 left join lateral (
+                     select id, image_id, at, kind, original_name, stage, status, attempt, queue_ms, run_ms, error_code,
+                            error, numbered_at
                      from events where id > $1 {condition} order by id limit $2
                  ) e on true order by e.id"
             )
@@ -109,49 +151,82 @@ impl Store {
                 query(&client, &read("and image_id = $3"), &values).await
             }
         };
-        let rows = rows.doing(doing)?;
-        let reach = |column| rows.first().map_or(0, |row| row.get(column));
-        let found = rows.iter().filter(|row| row.get::<_, Option<i64>>("id").is_some());
-        let events = found.map(event).collect::<Result<Vec<_>, _>>()?;
-        Ok(EventPage {
-            has_more: i64::try_from(events.len()) == Ok(limit),
-            events,
-            newest: EventId::new(reach("newest")),
-            forgotten: EventId::new(reach("forgotten")),
-        })
+        Ok(page(last, limit, &rows.doing(doing)?))
     }
 
-    /// Whether anything is known of an image: it is there, or events tell that it was.
+    /// What is kept of the events of an image; `None` if there was no such image, or nothing is known of it any more.
     ///
     /// # Errors
     /// If Postgres is away or refuses.
-    pub async fn is_known(&self, image: ImageId) -> Result<bool, StoreError> {
-        let doing = "looking for an image";
+    pub async fn events_kept(&self, image: ImageId) -> Result<Option<Kept>, StoreError> {
+        let doing = "looking for the events of an image";
         let client = self.client(doing).await?;
-        let sql = "select exists (select from images where id = $1)
-                       or exists (select from events where image_id = $1) as known";
-        Ok(query_one(&client, sql, &[&image.get()]).await.doing(doing)?.get("known"))
+        // An image that is there has its upload among the events, or among those that wait to be numbered, or it is forgotten.
+        let sql = "
+            select exists (select from images where id = $1) or exists (select from events where image_id = $1) as is_known,
+                   coalesce((select is_upload from events where image_id = $1 order by id limit 1),
+                            exists (select from event_outbox where image_id = $1 and is_upload)) as is_whole";
+        let row = query_one(&client, sql, &[&image.get()]).await.doing(doing)?;
+        let kept = if row.get("is_whole") { Kept::Whole } else { Kept::Rest };
+        Ok(row.get::<_, bool>("is_known").then_some(kept))
     }
 }
 
-fn event(row: &Row) -> Result<Event, StoreError> {
-    let id: i64 = row.get("id");
-    let change = match row.get("kind") {
+/// Each row has the state of the log, and an event if there was any.
+fn page(after: EventId, limit: i64, rows: &[Row]) -> EventPage {
+    let log = rows.first();
+    let mark = |id, at| EventMark { id, numbered_at: log.and_then(|row| row.get(at)) };
+    let id = |column| EventId::new(log.map_or(0, |row| row.get(column)));
+    let (mut events, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
+    let mut read = 0;
+    for row in rows {
+        let Some(id) = row.get::<_, Option<i64>>("id") else { continue };
+        read += 1;
+        last = Some(EventMark { id: EventId::new(id), numbered_at: row.get("numbered_at") });
+        match event(row, id) {
+            Ok(event) => events.push(event),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    EventPage {
+        events,
+        unreadable,
+        after: mark(after, "after_at"),
+        last,
+        has_more: read == limit,
+        newest: mark(id("newest"), "newest_at"),
+        forgotten: id("forgotten"),
+    }
+}
+
+fn event(row: &Row, id: i64) -> Result<Event, StoreError> {
+    let change = match value(row, "kind", id)? {
         "status" => Change::Status {
-            original_name: row.get("original_name"),
+            original_name: value(row, "original_name", id)?,
             status: parsed(row, "events", "status", id)?,
-            error: row.get::<_, Option<String>>("error_code").zip(row.get("error")),
+            error_code: value(row, "error_code", id)?,
+            error: value(row, "error", id)?,
         },
         "stage" => Change::Stage {
             stage: parsed(row, "events", "stage", id)?,
             status: parsed(row, "events", "status", id)?,
-            attempt: row.get("attempt"),
-            queue_ms: row.get("queue_ms"),
-            run_ms: row.get("run_ms"),
-            error: row.get("error"),
+            attempt: value(row, "attempt", id)?,
+            queue_ms: value(row, "queue_ms", id)?,
+            run_ms: value(row, "run_ms", id)?,
+            error: value(row, "error", id)?,
         },
-        // The table knows no other kind.
-        _ => Change::Deleted,
+        "deleted" => Change::Deleted,
+        other => return Err(unreadable("kind", id, format!("`{other}` is no kind of event").into())),
     };
-    Ok(Event { id: EventId::new(id), image: ImageId::new(row.get("image_id")), at: row.get("at"), change })
+    let image = ImageId::new(value(row, "image_id", id)?);
+    Ok(Event { id: EventId::new(id), image, at: value(row, "at", id)?, change })
+}
+
+/// Reads a column that a later version of this program may have written.
+fn value<'a, T: FromSql<'a>>(row: &'a Row, column: &'static str, id: i64) -> Result<T, StoreError> {
+    row.try_get(column).map_err(|error| unreadable(column, id, Box::new(error)))
+}
+
+fn unreadable(column: &'static str, row: i64, source: Box<dyn Error + Send + Sync>) -> StoreError {
+    StoreError::Unreadable { table: "events", column, row, source }
 }

@@ -29,7 +29,7 @@ mod webhooks;
 
 pub use announcements::{AnnouncementLease, DueJob};
 pub use error::StoreError;
-pub use events::{Change, Event, EventPage};
+pub use events::{Change, Event, EventMark, EventPage, Kept};
 pub use fill_in::{FillIn, FillInStep, Unfilled};
 pub use finish::{Ending, Finish, MadeImage, MadeThumbnail};
 pub use history::History;

@@ -1,7 +1,7 @@
 //! What is forgotten, and when. In small parts, so that no backlog of it is too long for one statement.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, answered, execute, query};
+use super::{Store, StoreError, Value, answered, execute, query, query_one};
 use std::time::Duration;
 
 /// Rows removed by one statement.
@@ -43,21 +43,25 @@ impl Store {
     /// If Postgres is away or refuses.
     pub async fn forget_events(&self, age: Duration) -> Result<bool, StoreError> {
         let doing = "forgetting events";
-        let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
-        // From the oldest on, so that what is kept has no gap.
+        let client = self.client(doing).await?;
+        // From the oldest on, so that what is kept has no gap; and not from before it, where the index is full of what was
+        // forgotten. In one statement: a process that stops in its midst would keep others from numbering.
         let sql = "
-            delete from events where id in (
-                select id from (select id, numbered_at from events order by id limit $1) as oldest
-                where numbered_at < now() - $2 * interval '1 second')
-            returning id";
-        let gone = query(&transaction, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)?;
-        if let Some(newest) = gone.iter().map(|row| row.get::<_, i64>("id")).max() {
-            let sql = "update event_log set forgotten = greatest(forgotten, $1)";
-            execute(&transaction, sql, &[&newest]).await.doing(doing)?;
-        }
-        answered(transaction.commit()).await.doing(doing)?;
-        Ok(i64::try_from(gone.len()) == Ok(PART))
+            with gone as (
+                delete from events where id in (
+                    select id from (
+                        select id, numbered_at from events where id > (select forgotten from event_log)
+                        order by id limit $1
+                    ) as oldest
+                    where numbered_at < now() - $2 * interval '1 second')
+                returning id
+            ), noted as (
+                update event_log set forgotten = greatest(forgotten, (select max(id) from gone))
+                where exists (select from gone)
+            )
+            select count(*) as forgotten from gone";
+        let row = query_one(&client, sql, &[&PART, &age.as_secs_f64()]).await.doing(doing)?;
+        Ok(row.get::<_, i64>("forgotten") == PART)
     }
 
     /// Forgets up to a thousand events that happened more than `age` ago, with all that is known of their delivery, unless

@@ -89,6 +89,28 @@ async fn clients_beyond_the_bound_are_refused_until_others_leave() {
 }
 
 #[tokio::test]
+async fn a_key_has_a_share_of_the_places() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let app = ground.start(Role::Standalone, &[KEYS, ("DARKROOM_LIMITS__MAX_EVENT_CLIENTS", "5")]).await;
+    let keys = [
+        new_key(&ground, &["greedy", "--scope", "read"]).await,
+        new_key(&ground, &["modest", "--scope", "read"]).await,
+    ];
+    let with = |key: &str| app.client.request(Method::GET, "/api/events").header("X-API-Key", key);
+    let first = Listener::open(with(&keys[0]), None).await;
+    let refused = answer(with(&keys[0])).await;
+    assert_eq!(refused.refusal(), (429, "overloaded"));
+    assert!(refused.header("retry-after").is_some());
+    let _other = Listener::open(with(&keys[1]), None).await;
+    drop(first);
+    eventually("its place is free", || async {
+        Listener::try_open(with(&keys[0]), None).await.ok().map(drop)
+    })
+    .await;
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_stream_on_which_nothing_happens_stays_open() {
     let ground = Ground::new(Carrier::InProcess).await;
     let own = [
@@ -177,7 +199,7 @@ async fn a_stop_ends_streams_at_once() {
     one.events(4).await;
     let begun = Instant::now();
     app.stop().await;
-    assert!(begun.elapsed() < Duration::from_secs(15), "nobody waits for the end of the grace time");
+    assert!(begun.elapsed() < Duration::from_secs(5), "nobody waits for the end of the grace time");
     // It may have been told of the last stages.
     while all.next().await.is_some() {}
     assert_eq!(one.next().await, None);

@@ -7,6 +7,7 @@ use crate::support::ground::{Carrier, Ground, PATIENCE, Running, eventually};
 use crate::support::listener::{Heard, Listener};
 use crate::support::pictures;
 use darkroom::app::Role;
+use darkroom::store::Kept;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -23,6 +24,17 @@ fn short(event: &Heard) -> String {
 
 fn shorts(events: &[Heard]) -> Vec<String> {
     events.iter().map(short).collect()
+}
+
+/// An event of an image as it is told after the image was deleted.
+fn without_words(event: &Heard) -> Heard {
+    let mut event = event.clone();
+    for field in ["original_name", "error"] {
+        if let Some(word) = event.data.get_mut(field) {
+            *word = Value::Null;
+        }
+    }
+    event
 }
 
 /// Events until an image has reached a status that is final.
@@ -84,9 +96,13 @@ async fn an_image_tells_its_life_in_order() {
     assert!(deleted.data["at"].is_string());
     let of_broken: Vec<_> = failed.into_iter().chain(retried).chain([deleted]).collect();
 
-    // Who comes later is told the same of one image, also after it is gone.
+    // Who comes later is told the same of one image, also after it is gone, but for the words of its owner.
     let mut one = listen(&app, &format!("/api/images/{broken}/events"), None).await;
-    assert_eq!(one.events(of_broken.len()).await, of_broken);
+    assert_eq!(one.events(of_broken.len()).await, Vec::from_iter(of_broken.iter().map(without_words)));
+    assert_eq!(
+        ground.database.number("select count(*) from events where original_name is not null").await,
+        2
+    );
     told.extend(of_broken);
     assert_eq!(told.iter().map(|event| event.id).collect::<Vec<_>>(), (1..=13).collect::<Vec<_>>());
     app.stop().await;
@@ -199,14 +215,114 @@ async fn who_cannot_go_on_from_where_it_was_is_told_to_look_again() {
         assert_eq!(ahead.event().await.kind, "reset");
     }
     // All is forgotten, and nothing was missed.
-    ground.database.run("update events set numbered_at = now() - interval '25 hours'").await;
-    eventually("all events are forgotten", || async {
-        (ground.database.number("select count(*) from events").await == 0).then_some(())
-    })
-    .await;
+    ground.database.run("delete from events; update event_log set forgotten = newest").await;
     let mut quiet = listen(&app, "/api/events", Some(6)).await;
     app.client.upload("r.jpg", &pictures::unlike(pictures::jpeg(40, 30), 99)).await;
     assert_eq!((quiet.event().await.id, ahead.event().await.id), (7, 7));
+    app.stop().await;
+}
+
+/// Uploads so many pictures and waits until their events are numbered: `last` is the newest.
+async fn upload_until(ground: &Ground, app: &Running, count: u64, last: i64) {
+    for _ in 0..count {
+        app.client.upload("r.jpg", &pictures::unlike(pictures::jpeg(40, 30), rand::random())).await;
+    }
+    eventually("the events are numbered", || async {
+        (ground.database.number("select newest from event_log").await == last).then_some(())
+    })
+    .await;
+}
+
+/// The statement of the README for after a restore.
+fn after_a_restore() -> &'static str {
+    let (_, statement) =
+        include_str!("../../README.md").split_once("with gone as (delete from events)").unwrap();
+    statement.split_once("```").unwrap().0
+}
+
+#[tokio::test]
+async fn a_database_that_was_set_back_and_has_caught_up_is_noticed() {
+    let ground = Ground::new(Carrier::RabbitMq).await;
+    let app = ground.start(Role::Server, &[]).await;
+    upload_until(&ground, &app, 3, 3).await;
+    let mut live = listen(&app, "/api/events", Some(0)).await;
+    let mut one = listen(&app, "/api/images/2/events", None).await;
+    assert_eq!((live.events(3).await[2].id, one.event().await.id), (3, 2));
+    // The third event never was; others have got its number, and more, before anybody looks.
+    let other = "delete from events where id > 2;
+        insert into events (id, image_id, kind, is_upload, at) select n, 1, 'deleted', false, now() from generate_series(3, 5) n;
+        update event_log set newest = 5; notify darkroom_events";
+    ground.database.run(other).await;
+    for listener in [&mut live, &mut one] {
+        let reset = listener.event().await;
+        assert_eq!((reset.id, reset.kind.as_str(), &reset.data), (5, "reset", &json!({"oldest": 1})));
+    }
+    upload_until(&ground, &app, 1, 6).await;
+    assert_eq!(live.event().await.id, 6, "and it goes on from there");
+
+    // Who comes back with a number of the lost history cannot be told from others, unless numbers leap.
+    ground.database.run(&format!("with gone as (delete from events){}", after_a_restore())).await;
+    let oldest = json!({"oldest": 1_000_007});
+    let reset = live.event().await;
+    assert_eq!((reset.id, reset.kind.as_str(), &reset.data), (1_000_006, "reset", &oldest));
+    let mut back = listen(&app, "/api/events", Some(9)).await;
+    assert_eq!(back.event().await, reset);
+    upload_until(&ground, &app, 1, 1_000_007).await;
+    assert_eq!((back.event().await.id, live.event().await.id), (1_000_007, 1_000_007));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_of_an_image_whose_beginning_is_forgotten_says_so() {
+    let ground = Ground::new(Carrier::RabbitMq).await;
+    let app = ground.start(Role::Server, &[]).await;
+    upload_until(&ground, &app, 3, 3).await;
+    ground.database.run("delete from events where id < 3; update event_log set forgotten = 2").await;
+    let mut forgotten = listen(&app, "/api/images/1/events", None).await;
+    let reset = forgotten.event().await;
+    assert_eq!((reset.id, reset.kind.as_str(), &reset.data), (3, "reset", &json!({"oldest": 3})));
+    assert_eq!(app.client.delete(1).await, 204);
+    let deleted = forgotten.event().await;
+    assert_eq!((deleted.id, deleted.kind.as_str()), (4, "deleted"));
+    let mut whole = listen(&app, "/api/images/3/events", None).await;
+    assert_eq!((whole.event().await.id, whole.unread()), (3, 0));
+    // Of the one that is deleted, the end is kept.
+    assert_eq!(listen(&app, "/api/images/1/events", None).await.event().await.kind, "reset");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_waits_to_be_numbered_is_not_forgotten() {
+    let database = Database::create().await;
+    let store = store(&database);
+    store.migrate().await.unwrap();
+    let image = crate::tallies::upload(&store).await;
+    assert_eq!(store.events_kept(image).await.unwrap(), Some(Kept::Whole));
+    // Another process is numbering: it is left to that one.
+    let held = database.hold("select pg_advisory_xact_lock(hashtext('number_events'))").await;
+    assert!(!store.number_events().await.unwrap());
+    assert_eq!(database.number("select count(*) from event_outbox").await, 1);
+    held.batch_execute("rollback").await.unwrap();
+    assert!(!store.number_events().await.unwrap());
+    assert_eq!(database.number("select count(*) from event_outbox").await, 0);
+    assert_eq!(store.events_kept(image).await.unwrap(), Some(Kept::Whole));
+    database.run("update events set is_upload = false").await;
+    assert_eq!(store.events_kept(image).await.unwrap(), Some(Kept::Rest));
+    assert_eq!(store.events_kept(darkroom::domain::ImageId::new(77)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_a_later_version_tells_is_passed_over() {
+    let ground = Ground::new(Carrier::RabbitMq).await;
+    let app = ground.start(Role::Server, &[]).await;
+    let mut live = listen(&app, "/api/events", None).await;
+    let later = "alter table events drop constraint events_check; alter table event_outbox drop constraint event_outbox_kind_check;
+        insert into event_outbox (image_id, kind, stage) values (1, 'moved', null), (1, 'stage', 'smell'), (1, 'stage', 'caption');
+        insert into event_outbox (image_id, kind) values (1, 'deleted'); notify darkroom_images, '1'";
+    ground.database.run(later).await;
+    let heard = live.event().await;
+    assert_eq!((heard.id, heard.kind.as_str()), (4, "deleted"));
+    assert_eq!(listen(&app, "/api/events", Some(0)).await.event().await, heard);
     app.stop().await;
 }
 
@@ -229,7 +345,7 @@ async fn events_are_numbered_read_and_forgotten_a_part_at_a_time() {
     let last = darkroom::domain::EventId::new(1000);
     let page = store.events_after(last, Some(image), 10).await.unwrap();
     assert!(page.has_more && page.events.iter().all(|event| event.image == image));
-    assert_eq!((page.events[0].id.get(), page.newest.get(), page.forgotten.get()), (1004, 2500, 0));
+    assert_eq!((page.events[0].id.get(), page.newest.id.get(), page.forgotten.get()), (1004, 2500, 0));
     assert!(!store.forget_events(Duration::from_secs(3600)).await.unwrap());
     database.run("update events set numbered_at = numbered_at - interval '2 hours' where id <= 1200").await;
     assert!(store.forget_events(Duration::from_secs(3600)).await.unwrap());

@@ -70,6 +70,11 @@ impl Listener {
         events
     }
 
+    /// Bytes that have come with the last event, and belong to later ones.
+    pub fn unread(&self) -> usize {
+        self.unread.len()
+    }
+
     /// Waits for a comment, before which no event may come.
     pub async fn comment(&mut self) {
         let reading = async {

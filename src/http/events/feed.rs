@@ -1,14 +1,16 @@
 //! One reader of events for all clients of this process.
 
 use super::follower::Follower;
+use super::places::Places;
 use super::wire::Message;
-use crate::domain::{Backoff, EventId, ImageId, Outage, reason};
+use crate::domain::{Backoff, Caller, EventId, ImageId, Outage, reason};
 use crate::http::refusal::Refusal;
+use crate::http::throttle::Throttle;
 use crate::settings::Settings;
-use crate::store::{EventPage, Notice, Notices, Store, StoreError};
+use crate::store::{EventMark, EventPage, Kept, Notice, Notices, Store, StoreError};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Events read by one statement. Each client may hold as many, besides what its connection holds.
@@ -22,13 +24,24 @@ const READERS: usize = 2;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
 
+/// Each event that is not understood is one that all readers meet.
+static UNREADABLE: Throttle = Throttle::new();
+
 /// What the reader tells the clients.
 #[derive(Clone)]
 pub(super) enum News {
     /// An event, each once and in order.
     Event(Message),
-    /// There are fewer events than there were (the database is an older copy): each client has to look where it is.
-    Rewound,
+    /// The reader goes on from another place than from what it told last: each client has to look at the rows.
+    LookAgain,
+}
+
+/// How far the reader is.
+#[derive(Clone, Copy)]
+struct Told {
+    last: EventMark,
+    /// How often the database has become an older copy of itself meanwhile.
+    rewinds: u64,
 }
 
 /// The events as they are numbered, for as many clients as there are places.
@@ -38,39 +51,37 @@ pub struct Feed(Arc<Shared>);
 struct Shared {
     store: Store,
     news: broadcast::Sender<News>,
-    /// The last event that was told; `None` before the rows were looked at for the first time.
-    told: watch::Sender<Option<EventId>>,
+    /// `None` before the rows were looked at for the first time.
+    told: watch::Sender<Option<Told>>,
     readers: Semaphore,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 impl Feed {
-    /// Starts to read until `stop`. At most half of the server's `connections` are for its clients.
+    /// At most half of the server's `connections` are for its clients. They hear nothing before [`Feed::run`].
     #[must_use]
-    pub fn start(
-        store: &Store,
-        notices: Notices,
-        settings: &Settings,
-        connections: usize,
-        stop: CancellationToken,
-    ) -> Self {
-        let places = settings.limits.max_event_clients.min(connections / 2).max(1);
-        let shared = Shared {
+    pub fn new(store: &Store, settings: &Settings, connections: usize) -> Self {
+        Self(Arc::new(Shared {
             store: store.clone(),
             news: broadcast::channel(NEWEST).0,
             told: watch::channel(None).0,
             readers: Semaphore::new(READERS),
-            places: Arc::new(Semaphore::new(places)),
-        };
-        let (feed, poll) = (Self(Arc::new(shared)), settings.relay.poll);
-        let reader = feed.clone();
-        tokio::spawn(async move { stop.run_until_cancelled(reader.tell_for_ever(notices, poll)).await });
-        feed
+            places: Places::new(settings.limits.max_event_clients.min(connections / 2).max(1)),
+        }))
+    }
+
+    /// Reads and tells until `stop`; looks at the rows after `poll`, also if nothing was noticed.
+    pub async fn run(self, notices: Notices, poll: Duration, stop: CancellationToken) {
+        stop.run_until_cancelled(self.tell_for_ever(notices, poll)).await;
     }
 
     /// A client of all events after `last`, or from now on. "Now" is known once the rows have been looked at.
-    pub(super) async fn follow_all(&self, last: Option<EventId>) -> Result<Follower, Refusal> {
-        let place = self.place()?;
+    pub(super) async fn follow_all(
+        &self,
+        caller: &Caller,
+        last: Option<EventId>,
+    ) -> Result<Follower, Refusal> {
+        let place = self.0.places.take(caller)?;
         // Before looking at what was told last: what is told from here on is received.
         let news = self.0.news.subscribe();
         let follower = Follower::new(self.clone(), news, place);
@@ -79,22 +90,30 @@ impl Feed {
             None => {
                 let told =
                     self.0.told.subscribe().wait_for(Option::is_some).await.ok().and_then(|told| *told);
-                Ok(follower.live_after(told.ok_or(Refusal::Starting)?))
+                Ok(follower.live_after(told.ok_or(Refusal::Starting)?.last.id))
             }
         }
     }
 
-    /// A client of the events of one image after `last`, or of all that are kept.
-    pub(super) fn follow_image(&self, image: ImageId, last: Option<EventId>) -> Result<Follower, Refusal> {
-        let follower = Follower::new(self.clone(), self.0.news.subscribe(), self.place()?).of(image);
-        Ok(match last {
-            Some(last) => follower.after(last),
-            None => follower,
+    /// A client of the events of one image after `last`; or of all of them, which have to be kept.
+    pub(super) fn follow_image(
+        &self,
+        caller: &Caller,
+        (image, kept): (ImageId, Kept),
+        last: Option<EventId>,
+    ) -> Result<Follower, Refusal> {
+        let place = self.0.places.take(caller)?;
+        let follower = Follower::new(self.clone(), self.0.news.subscribe(), place).of(image);
+        Ok(match (last, kept) {
+            (Some(last), _) => follower.after(last),
+            (None, Kept::Whole) => follower,
+            (None, Kept::Rest) => follower.lost(),
         })
     }
 
-    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        self.0.places.clone().try_acquire_owned().map_err(|_| Refusal::TooManyEventClients)
+    /// How often the database has become an older copy of itself since this process reads it.
+    pub(super) fn rewinds(&self) -> u64 {
+        self.0.told.borrow().map_or(0, |told| told.rewinds)
     }
 
     /// The next rows, as soon as Postgres gives them. If it does not, [`Feed::tell_for_ever`] says so for all clients.
@@ -148,25 +167,53 @@ impl Feed {
     async fn tell_all(&self) -> Result<(), StoreError> {
         loop {
             let told = *self.0.told.borrow();
-            // What was before this process is no news.
-            let page = self.0.store.events_after(told.unwrap_or(EventId::BEFORE_ALL), None, PAGE).await?;
-            if told.is_none_or(|told| page.newest < told) {
-                self.0.told.send_replace(Some(page.newest));
-                self.tell(News::Rewound);
+            let after = told.map_or(EventId::BEFORE_ALL, |told| told.last.id);
+            let page = self.0.store.events_after(after, None, PAGE).await?;
+            let Some(Told { last, rewinds }) = told else {
+                // What was before this process is no news.
+                self.go_on_from(Told { last: page.newest, rewinds: 0 });
+                return Ok(());
+            };
+            if !page.follows(last) {
+                tracing::warn!(
+                    told = last.id.get(),
+                    newest = page.newest.id.get(),
+                    "what follows the event that was told last is not known (is the database an older copy of itself?); \
+                     those who listen are told to look again"
+                );
+                self.go_on_from(Told { last: page.newest, rewinds: rewinds + 1 });
                 return Ok(());
             }
-            for event in page.events {
-                // In this order: who subscribed before it saw this number will receive all that are higher.
-                self.0.told.send_replace(Some(event.id));
-                self.tell(News::Event(Message::of(event)));
-            }
-            if !page.has_more {
+            let has_more = page.has_more;
+            self.tell(page, rewinds);
+            if !has_more {
                 return Ok(());
             }
         }
     }
 
-    fn tell(&self, news: News) {
+    fn tell(&self, page: EventPage, rewinds: u64) {
+        // First: who subscribed before it saw this will receive all that comes after it.
+        if let Some(last) = page.last {
+            self.0.told.send_replace(Some(Told { last, rewinds }));
+        }
+        for event in page.events {
+            self.send(News::Event(Message::of(event)));
+        }
+        for error in page.unreadable {
+            if let Some(untold) = UNREADABLE.admit(Instant::now()) {
+                let error = reason(&error);
+                tracing::warn!(error, untold, "an event is passed over; the next such line in a minute");
+            }
+        }
+    }
+
+    fn go_on_from(&self, told: Told) {
+        self.0.told.send_replace(Some(told));
+        self.send(News::LookAgain);
+    }
+
+    fn send(&self, news: News) {
         // An error only means that nobody listens at this moment.
         self.0.news.send(news).ok();
     }

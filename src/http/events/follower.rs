@@ -1,11 +1,11 @@
 //! One client's way through the events: by the rows for as long as it is behind, then by what is told to all.
 
 use super::feed::{Feed, News};
+use super::places::Place;
 use super::wire::{self, Message};
 use crate::domain::{EventId, ImageId};
 use bytes::Bytes;
 use std::vec;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// A client that takes events one after the other. It holds a page of them at the most, and no connection to Postgres.
@@ -19,19 +19,25 @@ pub(super) struct Follower {
     page: vec::IntoIter<Message>,
     /// Whether all that comes after `last` is told, so that no rows have to be read.
     is_live: bool,
-    _place: OwnedSemaphorePermit,
+    /// Whether it has to be told that it missed something.
+    is_lost: bool,
+    /// As often the database had become an older copy of itself when this client knew where it was.
+    rewinds: u64,
+    _place: Place,
 }
 
 impl Follower {
     /// A client of all events, beginning with those that are kept.
-    pub(super) fn new(feed: Feed, news: broadcast::Receiver<News>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(feed: Feed, news: broadcast::Receiver<News>, place: Place) -> Self {
         Self {
+            rewinds: feed.rewinds(),
             feed,
             news,
             image: None,
             last: None,
             page: Vec::new().into_iter(),
             is_live: false,
+            is_lost: false,
             _place: place,
         }
     }
@@ -49,6 +55,11 @@ impl Follower {
     /// Goes on after the event that was told last when `news` had been subscribed to.
     pub(super) fn live_after(self, last: EventId) -> Self {
         Self { last: Some(last), is_live: true, ..self }
+    }
+
+    /// Has missed something, and has to be told so first.
+    pub(super) fn lost(self) -> Self {
+        Self { is_lost: true, ..self }
     }
 
     /// The next event, in the form in which it is sent.
@@ -69,7 +80,7 @@ impl Follower {
                         return message.text;
                     }
                 }
-                Ok(News::Rewound) | Err(RecvError::Lagged(_)) => self.is_live = false,
+                Ok(News::LookAgain) | Err(RecvError::Lagged(_)) => self.is_live = false,
                 // The feed that we hold has the sender.
                 Err(RecvError::Closed) => std::future::pending().await,
             }
@@ -85,18 +96,21 @@ impl Follower {
         self.image.is_none_or(|image| message.image == image)
     }
 
-    /// Reads the next page. If events that the client has not seen are forgotten, or those that it has seen do not exist,
-    /// there is nothing to go on from, and the answer is what to tell it.
+    /// Reads the next page. If events that the client has not seen are forgotten, or those that it has seen do not exist, or
+    /// the database is another one than before, there is nothing to go on from, and the answer is what to tell it.
     async fn catch_up(&mut self) -> Option<Bytes> {
+        // Before looking at the rows: of what becomes of them from here on we hear as live news.
+        let rewinds = self.feed.rewinds();
         let page = self.feed.read(self.last.unwrap_or(EventId::BEFORE_ALL), self.image).await;
-        if self.last.is_some_and(|last| last < page.forgotten || last > page.newest) {
-            self.last = Some(page.newest);
-            return Some(wire::reset(page.newest, page.forgotten));
+        let is_rewound = std::mem::replace(&mut self.rewinds, rewinds) != rewinds;
+        let is_beyond = self.last.is_some_and(|last| last < page.forgotten || last > page.newest.id);
+        if std::mem::take(&mut self.is_lost) || is_rewound || is_beyond {
+            self.last = Some(page.newest.id);
+            return Some(wire::reset(page.newest.id, page.forgotten));
         }
         // Of another image there may have been more.
-        let newest_read =
-            if page.has_more { page.events.last().map(|event| event.id) } else { Some(page.newest) };
-        self.last = newest_read.or(self.last);
+        let newest_read = if page.has_more { page.last } else { Some(page.newest) };
+        self.last = newest_read.map(|newest| newest.id).or(self.last);
         self.is_live = !page.has_more;
         self.page = page.events.into_iter().map(Message::of).collect::<Vec<_>>().into_iter();
         None

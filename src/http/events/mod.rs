@@ -2,6 +2,7 @@
 
 mod feed;
 mod follower;
+mod places;
 mod wire;
 
 pub use feed::Feed;
@@ -72,7 +73,8 @@ impl EventsApi {
     /// Server-sent events, from now on. A client that lost its connection (a server that is stopped ends its streams) opens
     /// another one, at any replica, and sends the `id` of the last event it has seen as `Last-Event-ID`: what happened
     /// meanwhile comes first, each event once, in the same order everywhere. Browsers' `EventSource` does so by itself,
-    /// unless it is refused (503: a dependency is away, or too many clients follow events): then open a new one after a moment.
+    /// unless it is refused (503: a dependency is away, or too many clients follow events; 429: too many with this API key):
+    /// then open a new one after a moment.
     ///
     /// Events are kept for some time (`retention.events_hours`). A client that was away for longer gets `reset` first, and
     /// has to look at the list of images again.
@@ -81,13 +83,14 @@ impl EventsApi {
     ///
     /// - `status`: an image was uploaded, its status became final, or a retry reopened it.
     ///   `{"image_id":7,"original_name":"photo.jpg","status":"failed","error":"the data ends too early","error_code":"truncated","at":"2026-11-24T18:00:00.123456Z"}`;
-    ///   `status` is `processing`, `success` or `failed`; `error` and `error_code` are null unless it failed.
+    ///   `status` is `processing`, `success` or `failed`; `error` and `error_code` are null unless it failed. Of an image that
+    ///   has been deleted since, `original_name` and `error` are null.
     /// - `stage`: a run of a stage ended.
     ///   `{"image_id":7,"stage":"thumbnails","status":"success","attempt":1,"queue_ms":3.1,"run_ms":61.9,"error":null,"at":"2026-11-24T18:00:00.123456Z"}`;
     ///   `stage` is `metadata`, `thumbnails` or `caption`; `status` is `success`, `failed`, or `waiting` if it failed and will be
     ///   tried again.
     /// - `deleted`: an image is gone. `{"image_id":7,"at":"2026-11-24T18:00:00.123456Z"}`
-    /// - `reset`: see above. `{"oldest":123}` is the oldest event that is kept; the stream goes on after the `id` of this one.
+    /// - `reset`: see above; it also comes when the database has been set back. `{"oldest":123}` is the oldest event that is kept; the stream goes on after the `id` of this one.
     #[oai(path = "/events", method = "get", operation_id = "stream_events")]
     async fn stream_events(
         &self,
@@ -102,13 +105,15 @@ impl EventsApi {
         headers: &HeaderMap,
     ) -> Result<EventsResponse, ReadRefusal> {
         let last = last_seen(headers, last_event_id.0, last_event_id_parameter.0)?;
-        Ok(streaming(&state, &admission, state.bounded(state.feed.follow_all(last)).await?))
+        let follower = state.bounded(state.feed.follow_all(admission.caller(), last)).await?;
+        Ok(streaming(&state, &admission, follower))
     }
 
     /// Follow an image
     ///
     /// Server-sent events of one image, as those of `/api/events`. Without `Last-Event-ID` the stream begins with what is
-    /// kept of the image, so that nothing is missed by who subscribes after an upload.
+    /// kept of the image, so that nothing is missed by who subscribes after an upload. If its beginning is not kept any more,
+    /// `reset` comes first, and then what happens from now on: look at the image after you have opened the stream.
     #[oai(path = "/images/:id/events", method = "get", operation_id = "stream_image_events")]
     async fn stream_image_events(
         &self,
@@ -127,10 +132,9 @@ impl EventsApi {
         let last = last_seen(headers, last_event_id.0, last_event_id_parameter.0)?;
         let image = ImageId::new(id.0);
         // One that was deleted while its client was away is known for as long as its events.
-        if !state.bounded(state.store.is_known(image)).await? {
-            return Err(Refusal::NotFound.into());
-        }
-        Ok(streaming(&state, &admission, state.feed.follow_image(image, last)?))
+        let kept = state.bounded(state.store.events_kept(image)).await?.ok_or(Refusal::NotFound)?;
+        let follower = state.feed.follow_image(admission.caller(), (image, kept), last)?;
+        Ok(streaming(&state, &admission, follower))
     }
 }
 

@@ -67,7 +67,6 @@ export class Details {
     if (this.#id === id) return;
     this.#id = id;
     this.#library.watched = id;
-    this.#image = null;
     releasePicture(this.#picture);
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#dialog.querySelector(".about").scrollTop = 0;
@@ -218,7 +217,6 @@ export class Details {
     const id = this.#id;
     this.#id = null;
     this.#library.watched = null;
-    this.#image = null;
     releasePicture(this.#picture);
     hideSimilar();
     if (ADDRESS.test(location.hash)) {

@@ -3,6 +3,7 @@
 use super::Bounds;
 use super::progress::{Answer, Progress};
 use super::socket::Socket;
+use super::vanished;
 use super::waiting::Waiting;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -60,6 +61,8 @@ impl Connection {
     ) -> Self {
         // Answers leave as they are written; without it some would wait for an acknowledgement.
         stream.set_nodelay(true).ok();
+        // If the system refuses, a vanished client is noticed later.
+        vanished::notice(&stream, bounds.stalled).ok();
         let progress = Progress::new(bounds, waiting, close.clone());
         Self { socket: Socket::new(stream, progress.clone()), progress, local, peer, close }
     }

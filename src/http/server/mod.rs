@@ -3,6 +3,7 @@
 mod connection;
 mod progress;
 mod socket;
+mod vanished;
 mod waiting;
 
 use crate::settings::Settings;
