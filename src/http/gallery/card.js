@@ -43,7 +43,7 @@ export function updateCard(card, picture, box) {
     releasePicture(image);
     card.removeAttribute("data-loaded");
   } else {
-    showPicture(image, path);
+    showPicture(image, path, picture.sha256);
   }
 }
 

@@ -115,7 +115,9 @@ export class Details {
     }
   }
 
-  #showHead({ image_id: id, original_name: name, status, thumbnails, caption, error, metadata, width, height }) {
+  #showHead(image) {
+    const { image_id: id, original_name: name, status, thumbnails, sha256, caption, error } = image;
+    const { metadata, width, height } = image;
     byId("details-title").textContent = name;
     this.#dialog.dataset.status = status;
     byId("details-caption").textContent = caption ?? "";
@@ -131,7 +133,7 @@ export class Details {
       this.#picture.height = Math.max(Math.round(down * scale), 1);
     }
     this.#picture.hidden = !thumbnails.medium;
-    if (thumbnails.medium) showPicture(this.#picture, thumbnails.medium);
+    if (thumbnails.medium) showPicture(this.#picture, thumbnails.medium, sha256);
     byId("details-retry").hidden = status !== "failed";
   }
 

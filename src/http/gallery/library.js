@@ -18,6 +18,7 @@ export const LARGEST_PART = 200;
  * @property {number | null} width
  * @property {number | null} height
  * @property {{small: string | null, medium: string | null}} thumbnails
+ * @property {string} [sha256] of the original; an upload that was just taken has none yet
  * @property {string | null} caption
  * @property {string | null} error
  */

@@ -20,8 +20,14 @@ const shown = new WeakMap();
 const waiting = [];
 let fetching = 0;
 
-/** @param {HTMLImageElement} image its `load` and `error` events tell how it went */
-export function showPicture(image, path) {
+/**
+ * @param {HTMLImageElement} image its `load` and `error` events tell how it went
+ * @param {string} thumbnail its path
+ * @param {string} sha256 of the original: browsers keep a thumbnail for a year, but another database at this address
+ *   has other pictures under the same paths
+ */
+export function showPicture(image, thumbnail, sha256) {
+  const path = `${thumbnail}?v=${sha256.slice(0, 12)}`;
   if (shown.get(image)?.path === path) return;
   releasePicture(image);
   const job = { path, stop: new AbortController(), url: null, wait: FIRST_WAIT };

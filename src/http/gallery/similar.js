@@ -32,8 +32,8 @@ export async function showSimilar(id, stillWanted, open) {
   byId("details-similar-list").replaceChildren(...items);
 }
 
-function itemOf({ image_id: id, original_name: name, thumbnails }, open) {
+function itemOf({ image_id: id, original_name: name, thumbnails, sha256 }, open) {
   const image = element("img", { alt: name, loading: "lazy" });
-  if (thumbnails?.small) showPicture(image, thumbnails.small);
+  if (thumbnails?.small) showPicture(image, thumbnails.small, sha256);
   return element("li", {}, element("button", { type: "button", title: name, onclick: () => open(id) }, image));
 }
