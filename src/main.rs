@@ -215,8 +215,8 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
     if arguments.fill_in {
         let filled_in = app::fill_in(&settings, &stop).await?;
         return print(&format!(
-            "filled in: {} cameras, {} perceptual hashes\n",
-            filled_in.cameras, filled_in.hashes
+            "filled in: {} cameras, {} perceptual hashes; {} thumbnails are missing or damaged\n",
+            filled_in.cameras, filled_in.hashes, filled_in.unreadable
         ));
     }
     if arguments.dead_letters {

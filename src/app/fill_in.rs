@@ -3,8 +3,8 @@
 //! Thumbnails are read and rows are written, while API and workers run; nothing is queued. It may be broken off anywhere and
 //! begun anew.
 
-use super::retries::tried;
-use crate::files::Files;
+use super::retries::{tried, tried_while};
+use crate::files::{FileError, Files};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::worker::look_again;
@@ -19,12 +19,15 @@ pub struct FilledIn {
     pub cameras: u64,
     /// Perceptual hashes.
     pub hashes: u64,
+    /// Thumbnails that are missing or damaged, and told in the log.
+    pub unreadable: u64,
 }
 
 /// Walks over all images, until the last or `stop`; what was done by then is done.
 ///
 /// # Errors
-/// If `database.url` is not set or cannot be understood, the volume is another installation's, or a dependency stays away.
+/// If `database.url` is not set or cannot be understood, the volume is another installation's, or a dependency, the volume
+/// among them, stays away.
 pub async fn fill_in(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<FilledIn> {
     let url = settings.database.url.as_ref();
     let url = url.context("database.url is not set (DARKROOM_DATABASE__URL)")?;
@@ -36,12 +39,15 @@ pub async fn fill_in(settings: &Settings, stop: &CancellationToken) -> anyhow::R
     while let Some(step) = tried(|| store.next_to_fill_in(after)).await? {
         anyhow::ensure!(!stop.is_cancelled(), "told to stop; the same command goes on from here");
         after = Some(step.last);
-        let filled = look_again(&files, step).await;
+        // The files that are missing are among what was seen: what fails here is the volume.
+        let seen = tried_while(|_: &FileError| true, || look_again(&files, &step)).await?;
+        let filled = seen.filled;
         if !filled.is_empty() {
             tried(|| store.fill_in(&filled)).await?;
         }
         let count = |filled: usize| u64::try_from(filled).unwrap_or(u64::MAX);
         filled_in.cameras += count(filled.iter().filter(|filled| filled.camera.is_some()).count());
+        filled_in.unreadable += seen.unreadable;
         filled_in.hashes += count(filled.iter().filter(|filled| filled.hash.is_some()).count());
     }
     Ok(filled_in)

@@ -114,10 +114,21 @@ pub(super) async fn tried<T, F>(step: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
+    tried_while(StoreError::is_transient, step).await
+}
+
+/// As [`tried`], for any dependency.
+pub(super) async fn tried_while<T, E, F>(
+    is_transient: impl Fn(&E) -> bool,
+    step: impl Fn() -> F,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
     let mut failures = 0;
     loop {
         match step().await {
-            Err(error) if error.is_transient() && failures + 1 < TRIES => {
+            Err(error) if is_transient(&error) && failures + 1 < TRIES => {
                 failures += 1;
                 tokio::time::sleep(BACKOFF.delay(failures, rand::random())).await;
             }

@@ -17,6 +17,10 @@ const FREQUENCIES: usize = 8;
 /// even: what the encoder leaves over would decide about most bits, and such hashes say nothing.
 const LEAST_CONTRAST: f32 = 2.0;
 
+/// What rounding and encoding make of a frequency that a picture has nothing of, at the most: a quarter of a level, summed up
+/// over the samples. An amount that is nearer to the median than this may as well be on the other side of it.
+const NOISE: f32 = 0.25 * (SIDE * SIDE) as f32 / 4.0;
+
 /// `COSINES[frequency][sample]` (type II).
 static COSINES: std::sync::LazyLock<[[f32; SIDE]; FREQUENCIES]> = std::sync::LazyLock::new(|| {
     std::array::from_fn(|frequency| {
@@ -28,6 +32,18 @@ static COSINES: std::sync::LazyLock<[[f32; SIDE]; FREQUENCIES]> = std::sync::Laz
         })
     })
 });
+
+/// How two looks differ.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Difference {
+    /// Bits of the two hashes that noise does not decide about in either.
+    pub(super) decided: u32,
+    /// How many of these differ.
+    pub(super) differing: u32,
+    /// How much the grey samples rise and fall together (Pearson): 1 if they do so everywhere, about 0 if they have nothing
+    /// to do with each other. Not a number if one of them is even.
+    pub(super) correlation: f32,
+}
 
 /// A picture as grey samples, 32 × 32 of them whatever its sides, row by row.
 #[derive(Debug, Clone)]
@@ -53,14 +69,37 @@ impl Look {
         if contrast(&amounts) < LEAST_CONTRAST {
             return None;
         }
-        let mut sorted = amounts;
-        let sorted = sorted.as_flattened_mut();
-        sorted.sort_unstable_by(f32::total_cmp);
-        let middle = sorted.get(sorted.len() / 2 - 1..=sorted.len() / 2).unwrap_or_default();
-        let median = middle.iter().sum::<f32>() / 2.0;
+        let around_median = around_median(amounts);
         let bits =
-            amounts.as_flattened().iter().fold(0, |bits, amount| bits << 1 | u64::from(*amount > median));
+            around_median.as_flattened().iter().fold(0, |bits, amount| bits << 1 | u64::from(*amount > 0.0));
         Some(PerceptualHash::new(bits))
+    }
+
+    /// How this differs from another look.
+    pub(super) fn difference(&self, other: &Self) -> Difference {
+        let (own, others) = (around_median(self.frequencies()), around_median(other.frequencies()));
+        let (mut decided, mut differing) = (0, 0);
+        for (own, other) in own.as_flattened().iter().zip(others.as_flattened()) {
+            if own.abs() > NOISE && other.abs() > NOISE {
+                decided += 1;
+                differing += u32::from((*own > 0.0) != (*other > 0.0));
+            }
+        }
+        Difference { decided, differing, correlation: self.correlation(other) }
+    }
+
+    fn correlation(&self, other: &Self) -> f32 {
+        let (own, others) = (self.0.as_flattened(), other.0.as_flattened());
+        let mean = |samples: &[f32]| samples.iter().sum::<f32>() / samples.len() as f32;
+        let (own_mean, others_mean) = (mean(own), mean(others));
+        let (mut together, mut of_own, mut of_others) = (0.0, 0.0, 0.0);
+        for (own, other) in own.iter().zip(others) {
+            let (own, other) = (own - own_mean, other - others_mean);
+            together += own * other;
+            of_own += own * own;
+            of_others += other * other;
+        }
+        together / (of_own * of_others).sqrt()
     }
 
     /// A quarter turn to the right.
@@ -70,6 +109,13 @@ impl Look {
             std::array::from_fn(|_| upwards.next().unwrap_or_default())
         };
         Self(std::array::from_fn(column))
+    }
+
+    /// Left for right.
+    pub(super) fn mirrored(&self) -> Self {
+        let mut mirrored = self.clone();
+        mirrored.0.iter_mut().for_each(|row| row.reverse());
+        mirrored
     }
 
     /// The amounts of the lowest frequencies: of each vertical one, all horizontal ones.
@@ -82,6 +128,17 @@ impl Look {
             COSINES.each_ref().map(|cosines| self.0.each_ref().map(|row| dot(cosines, row)));
         COSINES.each_ref().map(|cosines| across.each_ref().map(|column| dot(cosines, column)))
     }
+}
+
+/// How far each amount is above the median of all.
+fn around_median(mut amounts: [[f32; FREQUENCIES]; FREQUENCIES]) -> [[f32; FREQUENCIES]; FREQUENCIES] {
+    let mut sorted = amounts;
+    let sorted = sorted.as_flattened_mut();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let middle = sorted.get(sorted.len() / 2 - 1..=sorted.len() / 2).unwrap_or_default();
+    let median = middle.iter().sum::<f32>() / 2.0;
+    amounts.as_flattened_mut().iter_mut().for_each(|amount| *amount -= median);
+    amounts
 }
 
 /// How much the low frequencies together differ from an even grey, as the root of the mean square (Parseval's theorem).

@@ -50,8 +50,9 @@ impl ListFilter {
         }
         if let Some(code) = self.finding {
             let code = statement.place(code.as_str(), Type::TEXT);
+            // Looked up for each row: of an `exists`, the planner would make a table of all findings of this code.
             all.push(format!(
-                "exists (select 1 from findings f where f.image_id = i.id and f.code = {code})"
+                "(select true from findings f where f.image_id = i.id and f.code = {code} limit 1) is not null"
             ));
         }
         all.extend(within("i.taken_at", self.taken, &Type::TIMESTAMP, statement));
@@ -78,7 +79,7 @@ impl ListFilter {
             return Some(format!("i.sha256 = {}", statement.place(digest.as_bytes().to_vec(), Type::BYTEA)));
         }
         for (column, part) in texts(self) {
-            if let Some(part) = part {
+            if let Some(part) = part.filter(|part| has_trigram(part)) {
                 return Some(format!("{column} ilike {}", statement.place(containing(part), Type::TEXT)));
             }
         }
@@ -107,6 +108,12 @@ fn texts(filter: &ListFilter) -> [(&'static str, Option<&str>); 2] {
     [("i.original_name", filter.name_contains.as_deref()), ("i.camera", filter.camera_contains.as_deref())]
 }
 
+/// Whether an index of trigrams can look for a text: in one without three letters or digits in a row, it would find none and
+/// lead to every row.
+fn has_trigram(part: &str) -> bool {
+    part.split(|c: char| !c.is_alphanumeric()).any(|word| word.chars().count() >= 3)
+}
+
 /// What a span says of a column.
 fn within<T: ToSql + Sync + Send + 'static>(
     column: &str,
@@ -131,4 +138,34 @@ fn containing(part: &str) -> String {
     }
     pattern.push('%');
     pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_texts_with_a_trigram_choose_candidates() {
+        let chosen = |text: &str| {
+            let filter = ListFilter { name_contains: Some(text.to_owned()), ..ListFilter::default() };
+            filter.candidates(&mut Statement::default()).is_some()
+        };
+        for text in ["img", "a-2026", "été", "%abc"] {
+            assert!(chosen(text), "{text}");
+        }
+        for text in ["", "x", "ab", "a_b", "1.2.3", "%%%%", "ab cd"] {
+            assert!(!chosen(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_condition_chooses_where_a_text_cannot() {
+        let filter = ListFilter {
+            name_contains: Some("ab".to_owned()),
+            camera_contains: Some("canon".to_owned()),
+            ..ListFilter::default()
+        };
+        let candidates = filter.candidates(&mut Statement::default()).unwrap();
+        assert!(candidates.starts_with("i.camera ilike"), "{candidates}");
+    }
 }

@@ -13,7 +13,7 @@ mod own_thread;
 mod told;
 mod webhook_job;
 
-pub use fill_in::look_again;
+pub use fill_in::{LookedAt, look_again};
 
 use crate::captioner::Captioner;
 use crate::domain::{Backoff, JobKind, Outage, reason};

@@ -126,7 +126,7 @@ async fn what_an_earlier_version_processed_is_filled_in_once() {
     let settings = Settings::load(None, ground.environment(&[])).unwrap();
     let stop = CancellationToken::new();
     let filled_in = darkroom::app::fill_in(&settings, &stop).await.unwrap();
-    assert_eq!(filled_in, FilledIn { cameras: 1, hashes: 1 });
+    assert_eq!(filled_in, FilledIn { cameras: 1, hashes: 1, unreadable: 0 });
     let image = client.image(old).await;
     assert_eq!(image["metadata"]["camera"], "Canon EOS 80D");
     // The thumbnail was encoded once more.

@@ -1,6 +1,7 @@
 //! What follows the end of the picture in a file.
 
 use super::finding;
+use super::samsung::{self, Trailer};
 use super::xmp::property;
 use crate::domain::{Finding, FindingCode, ImageFormat};
 use crate::pipeline::{jpeg, png};
@@ -24,61 +25,63 @@ const BEGINNINGS: &[(usize, &[u8], &str)] = &[
     (4, b"ftyp", "mp4"),
 ];
 
-/// How far behind the picture Samsung's cameras name a video, in bytes.
-const SAMSUNG_NAME_WITHIN: usize = 4096;
-
 /// The finding that the file goes on behind its picture with more than padding: how far, and with what. Further pictures and
-/// videos that the file itself announces are told as such.
+/// videos that the file itself announces, and that are there, are told as such.
 pub(super) fn data_after_end(bytes: &[u8], format: ImageFormat, xmp: &str) -> Option<Finding> {
     let end = match format {
         ImageFormat::Jpeg => jpeg::end(bytes)?,
         ImageFormat::Png => png::end(bytes)?,
     };
     let after = bytes.get(end..)?;
-    let is_padding = |byte: &u8| matches!(byte, 0 | 0xff | b' ' | b'\r' | b'\n');
-    if after.iter().all(is_padding) {
-        return None;
-    }
     let length = after.len();
-    let beginning = beginning(after);
-    let announced = announced(bytes, after, xmp);
-    let text = match (announced, beginning) {
-        (Some(by), _) => {
-            format!("{length} bytes follow the end of the picture, as the file itself announces: {by}.")
-        }
-        (None, Some(kind)) => {
-            format!("{length} bytes follow the end of the picture; they begin as {kind} files do.")
-        }
-        (None, None) => {
-            format!("{length} bytes follow the end of the picture; they begin as no well-known kind of file.")
-        }
+    let (padding, kind) = beginning(after)?;
+    let content = after.get(padding..)?;
+    let announced = announced(bytes, after, kind, xmp);
+    let begin = match kind {
+        Some(kind) => format!("they begin as {kind} files do"),
+        None => "they begin as no well-known kind of file".to_owned(),
     };
-    let first: String = after.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let text = match announced {
+        Some(by) => {
+            format!("{length} bytes follow the end of the picture; {begin}. The file itself announces {by}.")
+        }
+        None => format!("{length} bytes follow the end of the picture; {begin}."),
+    };
+    let first: String = content.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let mut evidence = vec![("bytes", length.to_string()), ("first_bytes", first)];
-    evidence.extend(beginning.map(|kind| ("begins_as", kind.to_owned())));
+    evidence.extend(kind.map(|kind| ("begins_as", kind.to_owned())));
     evidence.extend(announced.map(|by| ("announced", by.to_owned())));
     Some(finding(FindingCode::DataAfterEnd, text, evidence))
 }
 
-fn beginning(after: &[u8]) -> Option<&'static str> {
-    let begins =
-        |(at, magic, _): &&(usize, &[u8], &str)| after.get(*at..).is_some_and(|rest| rest.starts_with(magic));
-    BEGINNINGS.iter().find(begins).map(|(.., kind)| *kind)
+/// Where what follows begins behind its padding, and as what kind of file; `None` if it is nothing but padding. Files may
+/// begin with up to four bytes that look like padding themselves.
+fn beginning(after: &[u8]) -> Option<(usize, Option<&'static str>)> {
+    let is_padding = |byte: &u8| matches!(byte, 0 | 0xff | b' ' | b'\r' | b'\n');
+    let padding = after.iter().position(|byte| !is_padding(byte))?;
+    let known = (padding.saturating_sub(4)..=padding).find_map(|from| {
+        let rest = after.get(from..)?;
+        let begins = |(at, magic, _): &&(usize, &[u8], &str)| {
+            rest.get(*at..).is_some_and(|rest| rest.starts_with(magic))
+        };
+        BEGINNINGS.iter().find(begins).map(|(.., kind)| (from, Some(*kind)))
+    });
+    known.or(Some((padding, None)))
 }
 
-/// What the file says about what follows its picture.
-fn announced(bytes: &[u8], after: &[u8], xmp: &str) -> Option<&'static str> {
+/// What the file says about what follows its picture, as far as that begins as it would have to.
+fn announced(bytes: &[u8], after: &[u8], kind: Option<&str>, xmp: &str) -> Option<&'static str> {
     let video = ["GCamera:MotionPhoto", "GCamera:MicroVideo", "Camera:MotionPhoto"];
-    let near = after.get(..after.len().min(SAMSUNG_NAME_WITHIN)).unwrap_or_default();
-    if video.iter().any(|name| property(xmp, name) == Some("1")) {
-        Some("the video of a motion photo (XMP)")
-    } else if after.ends_with(b"SEFT") && near.windows(16).any(|name| name == b"MotionPhoto_Data") {
-        Some("the video of a motion photo (trailer of a Samsung camera)")
-    } else if after.ends_with(b"SEFT") {
-        Some("data of its camera (trailer of a Samsung camera)")
-    } else if jpeg::has_index_of_pictures(bytes) && beginning(after) == Some("jpeg") {
-        Some("further pictures (multi-picture format, CIPA DC-007)")
-    } else {
-        None
+    let has_video = video.iter().any(|name| property(xmp, name) == Some("1"));
+    let has_pictures = kind == Some("jpeg") && jpeg::has_index_of_pictures(bytes);
+    match samsung::trailer(after) {
+        Some(Trailer::MotionPhoto) => Some("the video of a motion photo (trailer of a Samsung camera)"),
+        Some(Trailer::Other) => Some("data of its camera (trailer of a Samsung camera)"),
+        None if has_video && kind == Some("mp4") => Some("the video of a motion photo (XMP)"),
+        None if has_video && has_pictures => {
+            Some("further pictures (multi-picture format, CIPA DC-007) and the video of a motion photo (XMP)")
+        }
+        None if has_pictures => Some("further pictures (multi-picture format, CIPA DC-007)"),
+        None => None,
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn disagree(exif: &Exif, header: &Header) -> Option<Finding> {
         .filter_map(named)
         .find(|(_, (width, height))| ![(*width, *height), (*height, *width)].contains(&picture))?;
     let (named, is) = (format!("{width} × {height}"), format!("{} × {}", picture.0, picture.1));
-    let text = format!("Exif names {named} pixels ({tags}); the picture has {is}.");
-    let evidence = [("fields", tags.to_owned()), ("named", named), ("picture", is)];
+    let text = format!("Exif names {named} pixels ({tags}); the picture as stored has {is}.");
+    let evidence = [("fields", tags.to_owned()), ("named", named), ("picture", format!("{is} as stored"))];
     Some(finding(FindingCode::DimensionsDisagree, text, evidence))
 }

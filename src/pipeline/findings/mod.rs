@@ -6,6 +6,7 @@ mod after_end;
 mod dates;
 mod dimensions;
 mod name;
+mod samsung;
 mod software;
 mod thumbnail;
 mod xmp;

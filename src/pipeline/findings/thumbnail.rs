@@ -3,7 +3,7 @@
 use super::finding;
 use crate::domain::{Finding, FindingCode, PerceptualHash};
 use crate::pipeline::jpeg;
-use crate::pipeline::look::Look;
+use crate::pipeline::look::{Difference, Look};
 use crate::pipeline::pixels::Pixels;
 use crate::probe::Header;
 use exif::{Exif, In, Tag};
@@ -11,32 +11,33 @@ use exif::{Exif, In, Tag};
 /// The most pixels of a thumbnail that is looked at. Cameras make 160 × 120.
 const MAX_PIXELS: u64 = 640 * 480;
 
-/// In how many bits the hashes of two pictures differ at the least. A thumbnail differs from its own picture in about five,
-/// and from another one in about thirty, or twenty and more in the best of all ways to hold one against the other.
-const LEAST_DISTANCE: u32 = 18;
+/// Two pictures are not the same if at least this share of the decided bits of their hashes differs. In a picture and its own
+/// thumbnail about a tenth does; in unlike pictures half, or a third in the best of all ways to hold one against the other.
+const LEAST_SHARE: f32 = 0.28;
+
+/// Fewer decided bits, half of all, say nothing: of a picture that is nearly smooth (sky, fog, a wall) most are not.
+const LEAST_DECIDED: u32 = PerceptualHash::BITS / 2;
+
+/// Pictures that rise and fall together as much as this are the same, whatever their hashes say.
+const CORRELATED: f32 = 0.6;
 
 /// The finding that the embedded thumbnail shows another picture than `shown`, in whichever way the two are held against each
-/// other: turned, with black bars or without, the whole picture or what a thumbnail of that shape can hold of it.
+/// other: turned, mirrored, with black bars or without, the whole picture or what a thumbnail of that shape can hold of it.
 pub(super) fn differs(exif: &Exif, header: &Header, shown: &Pixels) -> Option<Finding> {
     let (thumbnail, size) = jpeg::small(embedded(exif)?, MAX_PIXELS)?;
-    let distance = match nearest(&thumbnail, shown)? {
-        far if far >= LEAST_DISTANCE => match crop_bars(&thumbnail) {
-            Some(without_bars) => far.min(nearest(&without_bars, shown)?),
-            None => far,
-        },
-        near => near,
-    };
-    if distance < LEAST_DISTANCE {
-        return None;
+    let mut least = least_difference(&thumbnail, shown)?;
+    if let Some(without_bars) = crop_bars(&thumbnail) {
+        least = lesser(least, least_difference(&without_bars, shown)?);
     }
-    let bits = PerceptualHash::BITS;
+    let Difference { differing, decided, correlation } = least;
     let text = format!(
-        "The thumbnail inside the Exif data differs from the picture: their perceptual hashes in {distance} of {bits} bits at the least."
+        "The thumbnail inside the Exif data differs from the picture: their perceptual hashes in {differing} of {decided} bits at the least."
     );
     let evidence = [
-        ("distance", format!("{distance} of {bits} bits")),
+        ("distance", format!("{differing} of {decided} bits")),
+        ("correlation", format!("{correlation:.2}")),
         ("thumbnail", format!("{} × {}", size.0, size.1)),
-        ("picture", format!("{} × {}", header.width(), header.height())),
+        ("picture", format!("{} × {} as stored", header.width(), header.height())),
     ];
     Some(finding(FindingCode::ThumbnailDiffers, text, evidence))
 }
@@ -48,27 +49,44 @@ fn embedded(exif: &Exif) -> Option<&[u8]> {
     exif.buf().get(from..from.checked_add(length)?)
 }
 
-/// The least distance over all quarter turns, with the whole picture and with its middle in the shape of the thumbnail; or
-/// the first that is small enough. `None` if one of them is even: of such, nothing can be told.
-fn nearest(thumbnail: &Pixels, shown: &Pixels) -> Option<u32> {
-    let mut turns = vec![Look::of(thumbnail).ok()?];
-    for _ in 1..4 {
-        turns.push(turns.last()?.turned());
+/// The least difference over all quarter turns, mirrored (as the picture itself may be stored) and not, from the whole
+/// picture and from its middle in the shape of the thumbnail; `None` as soon as one of them is small, or in doubt.
+fn least_difference(thumbnail: &Pixels, shown: &Pixels) -> Option<Difference> {
+    let as_stored = Look::of(thumbnail).ok()?;
+    let mirrored = as_stored.mirrored();
+    let (mut upright, mut on_its_side) = (Vec::new(), Vec::new());
+    for look in [as_stored, mirrored] {
+        let right = look.turned();
+        let down = right.turned();
+        on_its_side.extend([down.turned(), right]);
+        upright.extend([look, down]);
     }
-    let hashes = turns.iter().map(Look::hash).collect::<Option<Vec<_>>>()?;
-    let least = |hashes: &[PerceptualHash], shown: &Pixels| {
-        let shown = Look::of(shown).ok()?.hash()?;
-        hashes.iter().map(|hash| hash.distance(shown)).min()
-    };
-    let whole = least(&hashes, shown)?;
-    if whole < LEAST_DISTANCE {
-        return Some(whole);
-    }
+    let whole = Look::of(shown).ok()?;
+    let of_whole = lesser(unlike(&upright, &whole)?, unlike(&on_its_side, &whole)?);
     let (width, height) = (thumbnail.width(), thumbnail.height());
-    let [up, right, down, left] = <[PerceptualHash; 4]>::try_from(hashes).ok()?;
-    let upright = least(&[up, down], &middle(shown, (width, height))?)?;
-    let on_its_side = least(&[right, left], &middle(shown, (height, width))?)?;
-    Some(whole.min(upright).min(on_its_side))
+    let of_upright = unlike(&upright, &Look::of(&middle(shown, (width, height))?).ok()?)?;
+    let of_side = unlike(&on_its_side, &Look::of(&middle(shown, (height, width))?).ok()?)?;
+    Some(lesser(of_whole, lesser(of_upright, of_side)))
+}
+
+/// The least difference of these looks of a thumbnail from that of a picture; `None` if one of them may be the picture's.
+fn unlike(thumbnail: &[Look], picture: &Look) -> Option<Difference> {
+    let differences = thumbnail.iter().map(|look| Some(look.difference(picture)).filter(is_certain));
+    differences.collect::<Option<Vec<_>>>()?.into_iter().reduce(lesser)
+}
+
+fn is_certain(difference: &Difference) -> bool {
+    difference.decided >= LEAST_DECIDED
+        && share(difference) >= LEAST_SHARE
+        && difference.correlation < CORRELATED
+}
+
+fn share(difference: &Difference) -> f32 {
+    difference.differing as f32 / difference.decided as f32
+}
+
+fn lesser(one: Difference, other: Difference) -> Difference {
+    if share(&other) < share(&one) { other } else { one }
 }
 
 /// As much of the middle of a picture as has the given shape.

@@ -1,5 +1,6 @@
 //! The pipeline from outside: a file goes in, thumbnails come out and are looked at.
 
+mod after_end;
 mod colour;
 mod damage;
 mod findings;

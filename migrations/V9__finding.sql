@@ -1,15 +1,16 @@
 -- Finding images: by when and with what they were taken, by size, in any order; what looks alike; what is odd about a file.
 --
--- Columns without a default, so that no row is rewritten; what older rows lack, `darkroom --fill-in` fills while all else
--- runs. The indexes take ten to thirty seconds at a million images, in which uploads wait.
+-- The indexes take ten to thirty seconds at a million images, in which uploads and workers wait and reading goes on. Those on
+-- columns of earlier versions may be there already: see "Finding images" in the README for how to make them beforehand. What
+-- older rows lack, `darkroom --fill-in` makes up for once no process of an earlier version is left.
 
--- As in V3: all locks at once and before all else, and asked for again rather than waited for.
+-- As in V3 and V5: at once, before all else, asked for again rather than waited for; and no stronger lock later on.
 do $$
 begin
     perform set_config('lock_timeout', '500ms', true);
     loop
         begin
-            lock table images in access exclusive mode;
+            lock table images in share row exclusive mode;
             exit;
         exception when lock_not_available then
             perform pg_sleep(0.1 + random() / 2);
@@ -19,21 +20,18 @@ begin
 end
 $$;
 
--- Make and model, as one name.
-alter table images add column camera text;
-
 -- Each order of the list has an index of its own, with the id behind it, so that a comparison of rows can say where a page
 -- begins. What has no capture time or size stands at one end, where it is found by the same index. The same indexes tell
 -- quickly whether only few images lie in a range.
-create index images_by_taken on images (taken_at, id);
-create index images_by_pixels on images ((width::bigint * height), id);
-create index images_by_bytes on images (size_bytes, id);
--- Byte by byte, in small letters: an order that no update of the system's locales can change under the index.
-create index images_by_name_in_order on images ((lower(original_name) collate "C"), id);
+create index if not exists images_by_taken on images (taken_at, id);
+create index if not exists images_by_pixels on images ((width::bigint * height), id);
+create index if not exists images_by_bytes on images (size_bytes, id);
+-- In small letters, by the locale of the database; these byte by byte, an order that no update of locales can change.
+create index if not exists images_by_name_in_order on images ((lower(original_name) collate "C"), id);
 
 -- The list filtered by what has few values; of the rows that have not been looked at there is nothing to find.
-create index images_by_format_and_id on images (format, id);
-create index images_by_gps_and_id on images (has_gps, id) where has_gps is not null;
+create index if not exists images_by_format_and_id on images (format, id);
+create index if not exists images_by_gps_and_id on images (has_gps, id) where has_gps is not null;
 
 -- As in V4.
 do $$
