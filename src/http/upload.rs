@@ -181,11 +181,10 @@ impl Payload for UploadForm {
             ..MetaSchema::new("string")
         };
         let callback_url = MetaSchema {
-            format: Some("uri"),
             max_length: Some(CallbackUrl::MAX_BYTES),
             description: Some(
-                "Told by a signed POST when the image becomes a success or fails. Without it, `webhooks.url` of the \
-                 settings, if there is one.",
+                "A URL that is told by a signed POST when the image becomes a success or fails. Without it, or if it is \
+                 empty, `webhooks.url` of the settings, if there is one.",
             ),
             ..MetaSchema::new("string")
         };
