@@ -6,14 +6,20 @@ import { counted, moment, sentence } from "./format.js";
 
 const STATES = { waiting: "waits", running: "is being sent", delivered: "was received", failed: "was given up" };
 
-/** @returns {Promise<HTMLElement | null>} null if nobody is told, or if that cannot be said now */
-export async function deliveriesOf(id) {
+/**
+ * Fills a place on the page, which stays empty if nobody is told.
+ * @param {number} id
+ * @param {HTMLElement} place
+ */
+export async function showDeliveries(id, place) {
+  let deliveries = [];
   try {
-    const { deliveries } = await call(`/api/images/${id}/deliveries`);
-    return deliveries.length === 0 ? null : element("ul", { class: "remarks" }, ...deliveries.map(itemOf));
+    ({ deliveries } = await call(`/api/images/${id}/deliveries`));
   } catch {
-    return null;
+    // The server is busy or gone, or the image is; all else on the page says so.
   }
+  if (deliveries.length === 0) return;
+  place.append(element("h3", {}, "Webhooks"), element("ul", { class: "remarks" }, ...deliveries.map(itemOf)));
 }
 
 function itemOf({ event, url, status, next_attempt_at: next, attempts }) {

@@ -2,7 +2,7 @@
 
 import { confirmed, note } from "./announce.js";
 import { call, fetchBlob } from "./api.js";
-import { deliveriesOf } from "./deliveries.js";
+import { showDeliveries } from "./deliveries.js";
 import { byId, element } from "./dom.js";
 import { exifOf, factsOf, remarksOf } from "./facts.js";
 import { counted } from "./format.js";
@@ -93,10 +93,9 @@ export class Details {
       const image = await call(`/api/images/${id}`);
       if (id !== this.#id) return;
       this.#showHead(image);
-      this.#showBody(image);
-      const deliveries = await deliveriesOf(id);
-      if (id !== this.#id) return;
-      if (deliveries) byId("details-body").append(section("Webhooks", deliveries));
+      const webhooks = element("section");
+      this.#showBody(image, webhooks);
+      showDeliveries(id, webhooks);
       if (image.status === "success")
         showSimilar(
           id,
@@ -137,7 +136,7 @@ export class Details {
     byId("details-retry").hidden = status !== "failed";
   }
 
-  #showBody(image) {
+  #showBody(image, webhooks) {
     const captionFailed = image.stages.some(({ name, status }) => name === "caption" && status === "failed");
     byId("details-retry").hidden = image.status !== "failed" && !captionFailed;
     byId("details-retry").textContent = image.status === "failed" ? "Try again" : "Try the caption again";
@@ -148,6 +147,7 @@ export class Details {
       section("Stages", stageBars(image.stages)),
       ...(remarks ? [section("Noticed", remarks)] : []),
       section("Facts", factsOf(image)),
+      webhooks,
       ...(exif ? [element("details", { open: true }, element("summary", {}, `Exif, ${fields}`), exif)] : []),
     );
   }
