@@ -37,7 +37,10 @@ pub async fn fill_in(settings: &Settings, stop: &CancellationToken) -> anyhow::R
     files.belong_to(&installation, false).await?;
     let (mut filled_in, mut after) = (FilledIn::default(), None);
     while let Some(step) = tried(|| store.next_to_fill_in(after)).await? {
-        anyhow::ensure!(!stop.is_cancelled(), "told to stop; the same command goes on from here");
+        anyhow::ensure!(
+            !stop.is_cancelled(),
+            "told to stop; what was done stays done, and the same command does the rest"
+        );
         after = Some(step.last);
         // The files that are missing are among what was seen: what fails here is the volume.
         let seen = tried_while(|_: &FileError| true, || look_again(&files, &step)).await?;

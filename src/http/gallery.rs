@@ -61,7 +61,8 @@ impl Asset {
         }
     }
 
-    /// Asked for again each time, and sent again only if it has changed: page and modules must be of one version.
+    /// Asked for again each time, so that no page goes on with modules of an older version, and sent again only if it has
+    /// changed.
     fn answer(&self, if_none_match: Option<&str>) -> Answer {
         let (status, body) = match names(if_none_match, &self.tag) {
             true => (StatusCode::NOT_MODIFIED, &[][..]),

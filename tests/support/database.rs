@@ -1,5 +1,6 @@
 //! A database of its own for each test.
 
+use crate::support::ground::eventually;
 use tokio_postgres::{Client, NoTls, Row};
 
 /// An empty database; dropped with its last connection.
@@ -76,6 +77,17 @@ impl Database {
     pub async fn admit(&self, whether: bool) {
         let sql = format!("alter database {} with allow_connections = {whether}", self.name);
         connect(&self.server).await.batch_execute(&sql).await.unwrap();
+    }
+
+    /// Waits until nobody else is connected. A connection reports what it read, at the latest, when it ends.
+    pub async fn all_closed(&self) {
+        eventually("all connections are closed", || async {
+            let open = "select count(*) from pg_stat_activity
+                        where datname = current_database() and backend_type = 'client backend'";
+            // But the one that asks.
+            (self.number(open).await == 1).then_some(())
+        })
+        .await;
     }
 
     /// Ends every other connection to this database.
