@@ -19,7 +19,7 @@ use words::{Word, names, without_tests, words};
 /// and what is granted has to be used.
 const HOUSE: &str = "
     domain    |                                           | thiserror time url
-    settings  | domain                                    | config secrecy serde thiserror
+    settings  | domain                                    | config secrecy serde serde_json thiserror
     telemetry | settings                                  | thiserror tracing tracing_subscriber
     store     | domain settings                           | everyday async deadpool_postgres refinery tokio_postgres
     files     | domain settings                           | everyday async
@@ -27,7 +27,7 @@ const HOUSE: &str = "
     probe     | domain                                    | thiserror
     pipeline  | domain probe                              | everyday codecs
     outgoing  |                                           | reqwest rustls time
-    captioner | domain outgoing settings                  | everyday base64 reqwest
+    captioner | domain outgoing settings                  | everyday base64 reqwest sha2
     webhooks  | domain outgoing settings                  | everyday async base64 hmac reqwest sha2
     access    | domain settings store                     | everyday async base64 sha2 subtle
     intake    | domain store files probe                  | everyday async sha2

@@ -4,7 +4,7 @@
 //! several servers refuse to fetch anything.
 
 use super::answer::bad;
-use crate::domain::{Failure, FailureCode};
+use crate::domain::{Failure, FailureCode, Tokens};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -51,11 +51,17 @@ struct ImageUrl {
 impl<'a> Request<'a> {
     /// The question about the picture at `url`. A token is rarely less than a character in any script, so a caption of
     /// `max_chars` fits into as many tokens; the bounds keep within what servers accept.
-    pub(super) fn new(model: &'a str, prompt: &'a str, url: String, max_chars: usize) -> Self {
+    pub(super) fn new(
+        model: &'a str,
+        prompt: &'a str,
+        url: String,
+        max_chars: usize,
+        temperature: f32,
+    ) -> Self {
         // The picture first: the makers of several models advise it.
         let content = [Part::ImageUrl { image_url: ImageUrl { url } }, Part::Text { text: prompt }];
         let messages = [Message { role: "user", content }];
-        Self { model, messages, max_tokens: max_chars.clamp(64, 2048), temperature: 0.0, stream: false }
+        Self { model, messages, max_tokens: max_chars.clamp(64, 2048), temperature, stream: false }
     }
 }
 
@@ -124,6 +130,12 @@ pub(super) fn text(json: &Value) -> Result<String, Failure> {
     }
 }
 
+/// What the answer says it cost; servers may leave it out.
+pub(super) fn tokens(json: &Value) -> Option<Tokens> {
+    let count = |name| json.get("usage")?.get(name)?.as_u64().and_then(|tokens| u32::try_from(tokens).ok());
+    Some(Tokens { prompt: count("prompt_tokens")?, completion: count("completion_tokens")? })
+}
+
 fn refused(text: &str) -> Failure {
     Failure::permanent(FailureCode::CaptionerRefused, text)
 }
@@ -140,6 +152,15 @@ mod tests {
         let parts = json!([{"type": "thinking", "thinking": []}, {"type": "text", "text": "A "},
                            {"type": "text", "text": "dog."}, {"type": "refusal", "text": "no"}]);
         assert_eq!(of(parts).unwrap(), "A dog.");
+    }
+
+    #[test]
+    fn tokens_are_counted_where_they_are_told() {
+        let told = json!({"usage": {"prompt_tokens": 310, "completion_tokens": 12, "total_tokens": 322}});
+        assert_eq!(tokens(&told), Some(Tokens { prompt: 310, completion: 12 }));
+        for untold in [json!({}), json!({"usage": null}), json!({"usage": {"prompt_tokens": -1}})] {
+            assert_eq!(tokens(&untold), None, "{untold}");
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 mod fake;
 
-use super::{Caption, Captioner, CaptionerError};
-use crate::domain::{Failure, FailureCode, Persistence};
-use crate::settings::{Captioner as Settings, CaptionerProvider};
+use super::{Captioner, CaptionerError};
+use crate::domain::{Caption, Failure, FailureCode, Persistence, Tokens};
+use crate::settings::{Captioner as Settings, CaptionerFallback, CaptionerProvider, FallbackProvider};
 use FailureCode::{
     CaptionerBadAnswer, CaptionerMisconfigured, CaptionerRateLimited, CaptionerRefused, CaptionerUnavailable,
 };
@@ -25,8 +25,16 @@ fn settings(provider: CaptionerProvider, url: &str) -> Settings {
         url: url.to_owned(),
         model: "house/model-1".to_owned(),
         prompt: "What is this?".to_owned(),
+        language: String::new(),
+        temperature: 0.0,
         max_chars: 100,
         call: Duration::from_secs(20),
+        calls_per_minute: 0,
+        calls_per_day: 0,
+        breaker_failures: 5,
+        breaker: Duration::from_secs(30),
+        give_up: Duration::from_secs(60),
+        fallbacks: Vec::new(),
     }
 }
 
@@ -36,10 +44,16 @@ fn captioner(settings: &Settings) -> Captioner {
     captioner
 }
 
+/// Asks the first provider.
+async fn call(captioner: &Captioner, media_type: &str) -> Result<Caption, Failure> {
+    let [provider] = captioner.providers() else { panic!("one provider: {captioner:?}") };
+    provider.ask(provider.question(), PICTURE, media_type).await
+}
+
 async fn ask(provider: CaptionerProvider, reply: Reply) -> (Fake, Result<Caption, Failure>) {
     let fake = Fake::start(reply).await;
     let captioner = captioner(&settings(provider, &format!("http://{}/base/", fake.address)));
-    let answer = captioner.caption(PICTURE, "image/jpeg").await;
+    let answer = call(&captioner, "image/jpeg").await;
     (fake, answer)
 }
 
@@ -55,7 +69,7 @@ async fn failure(reply: Reply) -> Failure {
 
 /// The failure of a call that has far less time than that.
 async fn within_ten_seconds(captioner: &Captioner) -> Failure {
-    let call = captioner.caption(PICTURE, "image/jpeg");
+    let call = call(captioner, "image/jpeg");
     tokio::time::timeout(Duration::from_secs(10), call).await.expect("the call is not bounded").unwrap_err()
 }
 
@@ -80,7 +94,7 @@ async fn transient(code: FailureCode, retry_after: Option<u64>, reply: Reply) ->
 async fn a_chat_is_asked_with_the_picture_itself() {
     let (fake, answer) = ask(CaptionerProvider::Auto, http("200 OK", &[], GOOD)).await;
     let text = "A dog runs.".to_owned();
-    assert_eq!(answer.unwrap(), Caption { text, provider: "openai_chat", model: "house/model-1".to_owned() });
+    assert_eq!(answer.unwrap(), Caption { text, tokens: None });
     let request = &fake.requests()[0];
     assert_eq!(request.line, "POST /base/chat/completions HTTP/1.1");
     assert_eq!(request.headers["authorization"], format!("Bearer {KEY}"));
@@ -97,11 +111,56 @@ async fn a_chat_is_asked_with_the_picture_itself() {
 }
 
 #[tokio::test]
+async fn another_model_language_and_temperature_are_asked_for_and_tokens_are_counted() {
+    let body = r#"{"choices":[{"message":{"content":"Ein Hund."}}],"usage":{"prompt_tokens":300,"completion_tokens":4}}"#;
+    let fake = Fake::start(http("200 OK", &[], body)).await;
+    let plain = settings(CaptionerProvider::OpenaiChat, &format!("http://{}", fake.address));
+    let german = Settings { language: "German".to_owned(), temperature: 0.5, ..plain.clone() };
+    let captioner = captioner(&german);
+    let provider = &captioner.providers()[0];
+    let question = provider.question_for("other".to_owned());
+    let caption = provider.ask(&question, PICTURE, "image/jpeg").await.unwrap();
+    assert_eq!(caption.tokens, Some(Tokens { prompt: 300, completion: 4 }));
+    let body: Value = serde_json::from_slice(&fake.requests()[0].body).unwrap();
+    assert_eq!((&body["model"], &body["temperature"]), (&json!("other"), &json!(0.5)));
+    assert_eq!(body["messages"][0]["content"][1]["text"], "What is this? Answer in German.");
+    let version = |settings: &Settings| {
+        Captioner::from_settings(settings).unwrap().unwrap().providers()[0].question().prompt_version.clone()
+    };
+    assert_eq!(version(&plain), version(&plain.clone()));
+    assert_ne!(version(&plain), version(&german), "a version says what was asked");
+}
+
+#[tokio::test]
+async fn fallbacks_are_providers_with_keys_of_their_own() {
+    let (first, second) =
+        (Fake::start(http("200 OK", &[], GOOD)).await, Fake::start(http("200 OK", &[], "[]")).await);
+    let fallback = CaptionerFallback {
+        provider: FallbackProvider::HfImageToText,
+        api_key: Some(SecretString::from("of-the-second")),
+        url: format!("http://{}", second.address),
+        model: "m".to_owned(),
+        calls_per_minute: 0,
+        calls_per_day: 9,
+    };
+    let settings = settings(CaptionerProvider::OpenaiChat, &format!("http://{}", first.address));
+    let captioner = captioner(&Settings { calls_per_minute: 7, fallbacks: vec![fallback], ..settings });
+    let [one, two] = captioner.providers() else { panic!("two providers: {captioner:?}") };
+    assert_eq!((one.per_minute(), one.per_day()), (Some(7), None));
+    assert_eq!((two.per_minute(), two.per_day()), (None, Some(9)));
+    assert_ne!(one.endpoint(), two.endpoint(), "a breaker each");
+    one.ask(one.question(), PICTURE, "image/jpeg").await.unwrap();
+    let failure = two.ask(two.question(), PICTURE, "image/jpeg").await.unwrap_err();
+    assert_eq!(failure.code(), CaptionerBadAnswer);
+    assert_eq!(first.requests()[0].headers["authorization"], format!("Bearer {KEY}"));
+    assert_eq!(second.requests()[0].headers["authorization"], "Bearer of-the-second");
+}
+
+#[tokio::test]
 async fn a_task_model_is_sent_the_raw_bytes() {
     for body in [r#"[{"generated_text":"a dog"}]"#, r#"{"generated_text":"a dog"}"#] {
         let (fake, answer) = ask(CaptionerProvider::HfImageToText, http("200 OK", &[], body)).await;
-        let caption = answer.unwrap();
-        assert_eq!((caption.text.as_str(), caption.provider), ("a dog", "hf_image_to_text"));
+        assert_eq!(answer.unwrap().text, "a dog");
         let request = &fake.requests()[0];
         assert_eq!(request.line, "POST /base/models/house/model-1 HTTP/1.1");
         assert_eq!(request.headers["authorization"], format!("Bearer {KEY}"));
@@ -115,7 +174,7 @@ async fn without_a_key_no_authorization_is_sent() {
     let fake = Fake::start(http("200 OK", &[], GOOD)).await;
     let url = format!("http://{}", fake.address);
     let settings = Settings { api_key: None, ..settings(CaptionerProvider::OpenaiChat, &url) };
-    captioner(&settings).caption(PICTURE, "image/png").await.unwrap();
+    call(&captioner(&settings), "image/png").await.unwrap();
     assert_eq!(fake.requests()[0].line, "POST /chat/completions HTTP/1.1");
     assert!(!fake.requests()[0].headers.contains_key("authorization"));
 }
@@ -212,7 +271,7 @@ async fn nobody_listens() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let free = socket.local_addr().unwrap();
     let settings = settings(CaptionerProvider::OpenaiChat, &format!("http://{free}/v1"));
-    let failure = captioner(&settings).caption(PICTURE, "image/jpeg").await.unwrap_err();
+    let failure = call(&captioner(&settings), "image/jpeg").await.unwrap_err();
     assert_eq!(failure.code(), CaptionerUnavailable, "{failure}");
     assert_eq!(failure.persistence(), Persistence::Transient { retry_after: None });
     assert!(!failure.text().contains(&free.to_string()), "{failure}");

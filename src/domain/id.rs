@@ -39,6 +39,10 @@ id! {
     JobId
 }
 id! {
+    /// One call to a captioner, as it is counted.
+    CallId
+}
+id! {
     /// The place of an event among all events; they are numbered from 1.
     EventId
 }

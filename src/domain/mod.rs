@@ -3,6 +3,7 @@
 mod backoff;
 mod callback_url;
 mod caller;
+mod caption;
 mod failure;
 mod file_key;
 mod finding;
@@ -19,10 +20,13 @@ mod webhook;
 pub use backoff::{Backoff, RetryPolicy};
 pub use callback_url::{CallbackUrl, InvalidCallbackUrl};
 pub use caller::{Caller, IdempotencyKey, InvalidKeyName, KeyName, Scope, Scopes};
+pub use caption::{
+    Caption, CaptionSource, HumanCaption, InvalidCaption, InvalidModelName, ModelName, Question, Tokens,
+};
 pub use failure::{Failure, FailureCode, Persistence};
 pub use file_key::{FileKey, InvalidFileKey};
 pub use finding::{Finding, FindingCode};
-pub use id::{EventId, ImageId, JobId};
+pub use id::{CallId, EventId, ImageId, JobId};
 pub use image::{ImageFormat, ImageStatus, OriginalName, Sha256, UnknownName, is_direction_override};
 pub use job::{Attempt, JobKind, JobState, Verdict};
 pub use metadata::{Metadata, Orientation, camera_name};

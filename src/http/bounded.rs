@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// No operation but the upload has a body; what some clients send with others, such as `{}`, is read over.
+/// A caption takes a few kilobytes at the most. What some clients send without need, such as `{}`, takes less.
 const BODY_BYTES: usize = 64 * 1024;
 
 /// The longest `wait`, which comes on top of what a request may take.
@@ -27,8 +27,8 @@ pub(super) async fn with_bounds<E: Endpoint>(
     }
     let begun = Instant::now();
     let body = Incoming::new(request.take_body(), request.headers());
-    match timeout(limit, read_over(&body)).await {
-        Ok(Ok(())) => {}
+    match timeout(limit, read_whole(&body)).await {
+        Ok(Ok(bytes)) => request.set_body(bytes),
         Ok(Err(refusal)) => {
             body.drain().await;
             return Ok(answer(&refusal));
@@ -44,15 +44,16 @@ pub(super) async fn with_bounds<E: Endpoint>(
 }
 
 /// Before the request is acted upon: who does not bring it to its end does not mean it.
-async fn read_over(body: &Incoming) -> Result<(), Refusal> {
-    let (mut chunks, mut length) = (pin!(body.chunks()), 0);
+async fn read_whole(body: &Incoming) -> Result<Vec<u8>, Refusal> {
+    let (mut chunks, mut whole) = (pin!(body.chunks()), Vec::new());
     while let Some(chunk) = chunks.next().await {
-        length += chunk.map_err(|_| malformed("The body ended too early"))?.len();
-        if length > BODY_BYTES {
+        let chunk = chunk.map_err(|_| malformed("The body ended too early"))?;
+        if whole.len() + chunk.len() > BODY_BYTES {
             return Err(malformed(format!("The body is longer than {BODY_BYTES} bytes")));
         }
+        whole.extend_from_slice(&chunk);
     }
-    Ok(())
+    Ok(whole)
 }
 
 fn malformed(sentence: impl Into<String>) -> Refusal {

@@ -24,7 +24,9 @@ pub(super) async fn refuse(error: Error) -> Response {
     } else if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
         Refusal::Malformed(format!("The parameter `{name}` cannot be understood: {reason}"))
     } else if error.is::<ContentTypeError>() {
-        Refusal::Malformed("The request must be multipart/form-data with a part named `file`".to_owned())
+        let sentence = "The Content-Type is not what this operation takes: multipart/form-data with a part named `file` \
+                        for an upload, application/json for the others";
+        Refusal::Malformed(sentence.to_owned())
     } else if let Some(ParseRequestPayloadError { reason }) = error.downcast_ref() {
         Refusal::Malformed(format!("The body cannot be understood: {reason}"))
     } else if error.status().is_client_error() {

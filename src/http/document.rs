@@ -1,5 +1,6 @@
 //! The document that describes the API. `openapi/openapi.yaml` holds it; a test compares the two.
 
+use super::captions::CaptionsApi;
 use super::deliveries::DeliveriesApi;
 use super::documented::Documented;
 use super::events::EventsApi;
@@ -18,6 +19,7 @@ pub(super) type Apis = Documented<(
     SimilarApi,
     PicturesApi,
     EventsApi,
+    CaptionsApi,
     DeliveriesApi,
     StatsApi,
     HealthApi,
@@ -31,6 +33,7 @@ pub(super) fn service() -> OpenApiService<Apis, ()> {
         SimilarApi,
         PicturesApi,
         EventsApi,
+        CaptionsApi,
         DeliveriesApi,
         StatsApi,
         HealthApi,

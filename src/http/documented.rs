@@ -40,6 +40,10 @@ impl<T: OpenApi> OpenApi for Documented<T> {
                 let one = |scheme: &&'static str| HashMap::from([(*scheme, Vec::new())]);
                 operation.security = keys.iter().map(one).chain([HashMap::new()]).collect();
                 operation.params.iter_mut().for_each(mend_parameter);
+                for body in operation.request.iter_mut().flat_map(|request| &mut request.content) {
+                    // Generators take a charset for a type of its own.
+                    body.content_type = body.content_type.split(';').next().unwrap_or_default();
+                }
                 let lacking = scopes::lacking(operation.method.as_str(), &path.path);
                 for response in &mut operation.responses.responses {
                     response.description =
@@ -58,7 +62,7 @@ impl<T: OpenApi> OpenApi for Documented<T> {
         for (name, scheme) in security_schemes() {
             registry.create_security_scheme(name, scheme);
         }
-        // Callers send forms and parameters, no JSON: every object is part of an answer.
+        // In what callers send, what may be left out may not be null: this is about answers.
         registry.schemas.values_mut().for_each(mend_object);
         if let Some(code) = registry.schemas.get_mut(&*ErrorCode::name()) {
             // A closed list would make clients of today refuse the answers of tomorrow.

@@ -1,5 +1,6 @@
 //! The one form of every answer with a body of JSON.
 
+use super::captions::{Caption, CaptionList};
 use super::deliveries::{Delivery, DeliveryList};
 use super::health::Health;
 use super::schema::{Image, ImageList, Upload};
@@ -106,6 +107,14 @@ envelope! {
 envelope! {
     /// The answer to a replay.
     DeliveryAnswer(Delivery)
+}
+envelope! {
+    /// The answer with the captions of an image.
+    CaptionListAnswer(CaptionList)
+}
+envelope! {
+    /// The answer with one caption.
+    CaptionAnswer(Caption)
 }
 envelope! {
     /// The answer with images that look like one.

@@ -1,5 +1,6 @@
 //! What the document shows as examples.
 
+use super::captions::CaptionSource;
 use super::envelope::{ErrorBody, ErrorCode};
 use super::schema::{Finding, Image, Metadata, Stage, StageState, Status, ThumbnailLinks, Upload};
 use poem_openapi::types::Example;
@@ -65,6 +66,7 @@ impl Example for Image {
                 medium: Some("/api/images/1/thumbnails/medium".to_owned()),
             },
             caption: Some("A beautiful landscape with mountains and trees".to_owned()),
+            caption_source: Some(CaptionSource::Ai),
             error: None,
             error_code: None,
             callback_url: Some("https://example.com/hooks/darkroom".to_owned()),

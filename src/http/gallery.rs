@@ -37,7 +37,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     assets! {
         "index.html" "icon.svg"
         "theme.css" "page.css" "vitals.css" "cards.css" "uploads.css" "dialogs.css" "details.css"
-        "announce.js" "api.js" "banner.js" "card.js" "connection.js" "deliveries.js" "details.js" "dom.js" "drop.js" "event_stream.js"
+        "announce.js" "api.js" "banner.js" "caption.js" "card.js" "connection.js" "deliveries.js" "details.js" "dom.js" "drop.js" "event_stream.js"
         "facts.js" "filters.js" "format.js" "grid.js" "key.js" "library.js" "live.js" "main.js" "memory.js" "pictures.js"
         "retries.js" "rows.js" "similar.js" "sparkline.js" "stages.js" "states.js" "theme.js" "transfer.js" "tray.js"
         "uploads.js" "vitals.js"

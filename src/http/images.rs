@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(ApiResponse)]
-enum UploadResponse {
-    /// The upload is safe, and will be processed.
+pub(super) enum UploadResponse {
+    /// It is safe, and will be processed.
     #[oai(status = 202, content_type = "application/json")]
     Accepted(
         Json<UploadAnswer>,
@@ -157,7 +157,12 @@ impl ImagesApi {
     }
 }
 
-fn accepted(id: ImageId, original_name: String, status: ImageStatus, message: &str) -> UploadResponse {
+pub(super) fn accepted(
+    id: ImageId,
+    original_name: String,
+    status: ImageStatus,
+    message: &str,
+) -> UploadResponse {
     let upload =
         Upload { image_id: id.get(), original_name, status: status.into(), message: message.to_owned() };
     UploadResponse::Accepted(Json(upload.into()), format!("/api/images/{id}"), 1)

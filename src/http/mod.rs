@@ -3,6 +3,7 @@
 mod access;
 mod allowed;
 mod bounded;
+mod captions;
 mod catch;
 mod cursor;
 mod deliveries;
@@ -28,6 +29,7 @@ mod server;
 mod similar;
 mod state;
 mod stats;
+mod text;
 mod throttle;
 mod upload;
 
@@ -48,6 +50,8 @@ enum Tag {
     Images,
     /// What happens, as it happens.
     Events,
+    /// What is said of images: by models, and by people.
+    Captions,
     /// What was told to those who asked to be told.
     Webhooks,
     /// What the whole is doing.

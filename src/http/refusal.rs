@@ -48,6 +48,10 @@ pub(super) enum Refusal {
     TooLarge(u64),
     #[error("Nothing has failed: the image is {0}")]
     NothingFailed(crate::domain::ImageStatus),
+    #[error("A caption can be asked for when the image is a success; it is {0}")]
+    NoCaptionNow(crate::domain::ImageStatus),
+    #[error("Nobody has written a caption")]
+    NothingWritten,
     #[error("The event is being delivered at this moment")]
     StillTried,
     #[error("The image has no such delivery")]
@@ -110,7 +114,11 @@ impl Refusal {
             }
             Self::NotReady(_) => (404, ErrorCode::NotReady),
             Self::MethodNotAllowed => (405, ErrorCode::MethodNotAllowed),
-            Self::NothingFailed(_) | Self::StillTried | Self::NoHash(_) => (409, ErrorCode::Conflict),
+            Self::NothingFailed(_)
+            | Self::NoCaptionNow(_)
+            | Self::NothingWritten
+            | Self::StillTried
+            | Self::NoHash(_) => (409, ErrorCode::Conflict),
             Self::TooLarge(_) => (413, ErrorCode::PayloadTooLarge),
             Self::RangeNotSatisfiable => (416, ErrorCode::RangeNotSatisfiable),
             Self::TooManyUploads | Self::TooManyStreamsOfKey => (429, ErrorCode::Overloaded),
@@ -299,7 +307,7 @@ refusals! {
 refusals! {
     /// Refusals of what concerns one image.
     ImageRefusal {
-        /// A parameter cannot be parsed.
+        /// A parameter or the body cannot be parsed.
         BadRequest = 400,
         /// No such image, or what is asked of it is not ready.
         NotFound = 404,
@@ -344,6 +352,20 @@ refusals! {
         /// No such image.
         NotFound = 404,
         /// Neither the image nor its caption has failed.
+        Conflict = 409,
+        /// A dependency is away.
+        Unavailable = 503,
+    }
+}
+
+refusals! {
+    /// Refusals of what concerns the caption of an image that has to be in a certain state.
+    CaptionRefusal {
+        /// A parameter or the body cannot be parsed.
+        BadRequest = 400,
+        /// No such image.
+        NotFound = 404,
+        /// The image is not a success, or nobody has written a caption.
         Conflict = 409,
         /// A dependency is away.
         Unavailable = 503,

@@ -1,5 +1,6 @@
 //! The shapes of images and what belongs to them, as the document shows them.
 
+use super::captions::CaptionSource;
 use crate::domain::{ImageStatus, StageStatus};
 use crate::store;
 use poem_openapi::{Enum, Object};
@@ -74,6 +75,9 @@ pub(super) struct Image {
     pub(super) thumbnails: ThumbnailLinks,
     #[oai(nullable)]
     pub(super) caption: Option<String>,
+    /// Who made the caption.
+    #[oai(nullable)]
+    pub(super) caption_source: Option<CaptionSource>,
     /// Why the image failed.
     #[oai(nullable)]
     pub(super) error: Option<String>,
@@ -225,6 +229,7 @@ impl From<store::ImageRecord> for Image {
             perceptual_hash,
             findings,
             callback_url,
+            caption_source,
             stages,
         } = record;
         let metadata = summary.displayed.map(|(width, height)| Metadata {
@@ -251,6 +256,7 @@ impl From<store::ImageRecord> for Image {
             sha256: summary.sha256.to_string(),
             metadata,
             caption: summary.caption,
+            caption_source: caption_source.map(Into::into),
             error,
             error_code,
             findings: findings.into_iter().map(Into::into).collect(),

@@ -4,7 +4,7 @@ use super::allowed::fits;
 use crate::domain::Scope;
 
 /// Every operation below `/api`; a test holds it against the document. HEAD is GET.
-const NEEDS: [(&str, &str, Scope); 13] = [
+const NEEDS: [(&str, &str, Scope); 17] = [
     ("POST", "/api/images", Scope::Write),
     ("GET", "/api/images", Scope::Read),
     ("GET", "/api/images/{id}", Scope::Read),
@@ -15,6 +15,10 @@ const NEEDS: [(&str, &str, Scope); 13] = [
     ("GET", "/api/images/{id}/original", Scope::Read),
     ("GET", "/api/images/{id}/events", Scope::Read),
     ("GET", "/api/events", Scope::Read),
+    ("GET", "/api/images/{id}/captions", Scope::Read),
+    ("POST", "/api/images/{id}/captions", Scope::Write),
+    ("PUT", "/api/images/{id}/caption", Scope::Write),
+    ("DELETE", "/api/images/{id}/caption", Scope::Write),
     ("GET", "/api/images/{id}/deliveries", Scope::Read),
     ("POST", "/api/images/{id}/deliveries/{delivery_id}/replay", Scope::Write),
     ("GET", "/api/stats", Scope::Read),

@@ -146,6 +146,7 @@ impl Settings {
         positive(self.webhooks.max_attempts == 0, "webhooks.max_attempts")?;
         positive(worker.memory_budget_bytes == 0, "worker.memory_budget_bytes")?;
         positive(self.captioner.max_chars == 0, "captioner.max_chars")?;
+        positive(self.captioner.breaker_failures == 0, "captioner.breaker_failures")?;
         let too_many = |attempts, key| refuse_if(attempts > 100, key, "must be at most 100");
         too_many(worker.max_attempts, "worker.max_attempts")?;
         too_many(self.webhooks.max_attempts, "webhooks.max_attempts")?;
@@ -192,6 +193,18 @@ impl Settings {
             !named && !captioner.url.is_empty() && captioner.api_key.is_none(),
             "captioner.url",
             "is set, but without captioner.provider (or a key) nothing would be sent there",
+        )?;
+        refuse_if(
+            !(0.0..=2.0).contains(&captioner.temperature),
+            "captioner.temperature",
+            "must be from 0 to 2",
+        )?;
+        let alone = captioner.provider == CaptionerProvider::Off
+            || captioner.provider == CaptionerProvider::Auto && captioner.api_key.is_none();
+        refuse_if(
+            alone && !captioner.fallbacks.is_empty(),
+            "captioner.fallbacks",
+            "is set, but without captioner.provider (or a key) there is nothing to fall back from",
         )?;
         refuse_if(
             self.webhooks.url.is_some() && self.webhooks.secret.is_none(),
@@ -300,6 +313,26 @@ mod tests {
     }
 
     #[test]
+    fn fallbacks_are_a_list_of_tables_or_the_same_as_json() {
+        let two = r#"[{"provider":"openai_chat","url":"http://h/v1","api_key":"geheim","calls_per_day":7},
+                      {"provider":"hf_image_to_text"}]"#;
+        let settings = load(&[("HF_API_KEY", "hf_x"), ("DARKROOM_CAPTIONER__FALLBACKS", two)]).unwrap();
+        let [first, second] = &settings.captioner.fallbacks[..] else { panic!("{:?}", settings.captioner) };
+        assert_eq!((first.url.as_str(), first.calls_per_day, first.calls_per_minute), ("http://h/v1", 7, 0));
+        assert!(first.api_key.is_some() && second.api_key.is_none() && second.model.is_empty());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("darkroom.toml");
+        std::fs::write(
+            &path,
+            "[captioner]\nprovider = \"openai_chat\"\n[[captioner.fallbacks]]\nprovider = \"openai_chat\"\n",
+        )
+        .unwrap();
+        assert_eq!(Settings::load(Some(&path), []).unwrap().captioner.fallbacks.len(), 1);
+        let message = refusal(&[("DARKROOM_CAPTIONER__FALLBACKS", r#"[{"api_key":"geheim"}]"#)]);
+        assert!(!message.contains("geheim"), "{message}");
+    }
+
+    #[test]
     fn every_refusal_names_the_key() {
         let cases: &[(&[(&str, &str)], &str)] = &[
             (&[("DARKROOM_HTTP__LISTNE", "x")], "http.listne"),
@@ -317,6 +350,11 @@ mod tests {
             (&[("DARKROOM_AMQP__PUBLISH_SECONDS", "9")], "amqp.publish_seconds"),
             (&[("DARKROOM_CAPTIONER__PROVIDER", "magic")], "captioner.provider"),
             (&[("DARKROOM_CAPTIONER__URL", "http://localhost:11434/v1")], "captioner.url"),
+            (&[("DARKROOM_CAPTIONER__TEMPERATURE", "3")], "captioner.temperature"),
+            (&[("DARKROOM_CAPTIONER__BREAKER_FAILURES", "0")], "captioner.breaker_failures"),
+            (&[("DARKROOM_CAPTIONER__FALLBACKS", r#"[{"provider":"openai_chat"}]"#)], "captioner.fallbacks"),
+            (&[("DARKROOM_CAPTIONER__FALLBACKS", "sk-key")], "captioner.fallbacks"),
+            (&[("DARKROOM_CAPTIONER__FALLBACKS", r#"[{"provider":"auto"}]"#)], "captioner.fallbacks"),
             (&[("DARKROOM_WEBHOOKS__URL", "https://example.com/")], "webhooks.secret"),
             (&[("DARKROOM_WEBHOOKS__URL", "ftp://example.com/")], "webhooks.url"),
             (&[("DARKROOM_WEBHOOKS__BACKOFF_FIRST_SECONDS", "30000")], "webhooks.backoff_first_seconds"),

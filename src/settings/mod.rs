@@ -3,14 +3,16 @@
 //! `default.toml` (compiled in) < a file < the environment. It names every key that exists, so a key it does not name is
 //! refused, and so are settings that contradict each other.
 
+mod captioner;
 mod load;
 mod sections;
 mod webhooks;
 
+pub use captioner::{Captioner, CaptionerFallback, CaptionerProvider, FallbackProvider};
 pub use load::SettingsError;
 pub use sections::{
-    Amqp, Auth, AuthMode, Captioner, CaptionerProvider, Database, Embedded, Files, Http, KeyHash, Limits,
-    Log, LogFormat, NoKeyHash, Relay, Retention, Worker,
+    Amqp, Auth, AuthMode, Database, Embedded, Files, Http, KeyHash, Limits, Log, LogFormat, NoKeyHash, Relay,
+    Retention, Worker,
 };
 pub use webhooks::Webhooks;
 

@@ -236,41 +236,6 @@ impl Retention {
     }
 }
 
-/// `captioner.provider`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CaptionerProvider {
-    /// `openai_chat` if a key is set, else off.
-    Auto,
-    /// No captions.
-    Off,
-    /// `POST {url}/chat/completions` with an image part.
-    OpenaiChat,
-    /// `POST {url}/models/{model}` with raw bytes.
-    HfImageToText,
-}
-
-/// `captioner.*`
-#[derive(Debug, Clone, Deserialize)]
-pub struct Captioner {
-    /// Which form of call.
-    pub provider: CaptionerProvider,
-    /// Bearer token; `None` if not set.
-    #[serde(deserialize_with = "secret")]
-    pub api_key: Option<SecretString>,
-    /// Base URL, or empty for the provider's own.
-    pub url: String,
-    /// Model, or empty for the provider's own.
-    pub model: String,
-    /// Question of `openai_chat`.
-    pub prompt: String,
-    /// Characters of a caption.
-    pub max_chars: usize,
-    /// Length allowed to a call.
-    #[serde(rename = "call_seconds", deserialize_with = "seconds")]
-    pub call: Duration,
-}
-
 /// `log.format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,6 +3,7 @@
 //! A statement of several parts is a transaction of its own and one trip to the server. Its parts see the rows as they were
 //! before it, and each hangs on `closed`, which is empty if the lease was lost.
 
+use super::captions::current_caption;
 use super::error::Doing;
 use super::{History, Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
@@ -95,6 +96,8 @@ const REOPENED: &str = "
             due_at = now() + $4 * interval '1 second', announce_at = now() + $4 * interval '1 second'
         from image where jobs.id = $2 and image_id = image.id and attempt = $3 and lease_until is not null
         returning jobs.id as job, image_id as image)";
+
+const CURRENT_CAPTION: &str = current_caption!("images.id");
 
 impl Store {
     /// Ends a job: its results or its failure, its history, the state of its image, and the caption job if one is wanted,
@@ -249,10 +252,12 @@ async fn end_with_status(
     caption: Option<&str>,
     failure: Option<&Failure>,
 ) -> Result<Option<Vec<FileKey>>, StoreError> {
+    // A person's caption stays, and so does an older one if there is no new one.
     let sql = format!(
         "{CLOSED}, {},
         settled as (
-            update images set status = $9, completed_at = now(), caption = $10, error_code = $11, error = $12
+            update images set status = $9, completed_at = now(), error_code = $11, error = $12,
+                caption = coalesce({CURRENT_CAPTION}, $10, caption)
             from closed where images.id = closed.image)
         select pg_notify('darkroom_images', image::text) from closed",
         closing.history.recorded(7, 8)

@@ -4,6 +4,8 @@
 //! in a circle. `now()` of Postgres is the only wall clock.
 
 mod announcements;
+mod caption_calls;
+mod captions;
 mod conditions;
 mod error;
 mod events;
@@ -28,6 +30,8 @@ mod uploads;
 mod webhooks;
 
 pub use announcements::{AnnouncementLease, DueJob};
+pub use caption_calls::{CallPermit, EndedCall, ProviderVerdict, Wait, WaitReason, WantedCall};
+pub use captions::{AskedAgain, CaptionCall, CaptionOrigin, CaptionRecord, Withdrawn};
 pub use error::StoreError;
 pub use events::{Change, Event, EventMark, EventPage, Kept};
 pub use fill_in::{FillIn, FillInStep, Unfilled};

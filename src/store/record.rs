@@ -2,8 +2,8 @@
 
 use super::{StoreError, parsed};
 use crate::domain::{
-    CallbackUrl, Finding, ImageFormat, ImageId, ImageStatus, PerceptualHash, Sha256, Stage, StageStatus,
-    ThumbnailSize,
+    CallbackUrl, CaptionSource, Finding, ImageFormat, ImageId, ImageStatus, PerceptualHash, Sha256, Stage,
+    StageStatus, ThumbnailSize,
 };
 use std::collections::BTreeMap;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -61,6 +61,8 @@ pub struct ImageRecord {
     pub findings: Vec<Finding>,
     /// Who is told how it ends.
     pub callback_url: Option<CallbackUrl>,
+    /// Who made the caption, if there is one.
+    pub caption_source: Option<CaptionSource>,
     /// How each stage stands.
     pub stages: Vec<StageRecord>,
 }
@@ -92,6 +94,9 @@ pub(super) const SUMMARY: &str = "
 pub(super) const DETAILS: &str = "
     coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
     coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings, i.callback_url,
+    case when i.caption is not null then case when exists (
+        select from captions c where c.image_id = i.id and c.source = 'human' and c.withdrawn_at is null)
+        then 'human' else 'ai' end end as caption_source,
     (select hash from perceptual_hashes h where h.image_id = i.id) as perceptual_hash,
     (select jsonb_agg(f order by f.code) from findings f where f.image_id = i.id) as findings,
     (select jsonb_object_agg(j.kind, jsonb_build_object('state', j.state, 'attempt', j.attempt)) from (
@@ -169,6 +174,10 @@ pub(super) fn details(row: &Row) -> Result<ImageRecord, StoreError> {
         callback_url: row
             .get::<_, Option<&str>>("callback_url")
             .map(|_| parsed(row, "images", "callback_url", summary.id.get()))
+            .transpose()?,
+        caption_source: row
+            .get::<_, Option<&str>>("caption_source")
+            .map(|_| parsed(row, "captions", "caption_source", summary.id.get()))
             .transpose()?,
         stages,
         summary,

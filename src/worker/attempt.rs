@@ -1,5 +1,8 @@
 //! One attempt at a job: under a lease that is renewed, within a time limit, behind a panic boundary, with one ending.
 
+use super::caption_job::no_leave;
+use super::claim::{Prepared, Taken};
+use super::leave_to_ask::Leave;
 use super::told::Told;
 use super::{BACKOFF, Worker};
 use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict, reason};
@@ -17,12 +20,12 @@ pub(super) struct Outcome {
 }
 
 impl Worker {
-    pub(super) async fn attempt(&self, Claim { lease, work }: Claim) {
+    pub(super) async fn attempt(&self, Taken { claim: Claim { lease, work }, prepared }: Taken) {
         let begun = Instant::now();
         // Cancelled when nobody waits for the result any more: the lease was lost, the time is up, the process is ending.
         let cancelled = CancellationToken::new();
         let _guard = cancelled.clone().drop_guard();
-        let working = self.work(lease, work, &cancelled);
+        let working = self.work(lease, work, prepared, &cancelled);
         tokio::pin!(working);
         let outcome = tokio::select! {
             outcome = &mut working => outcome,
@@ -35,11 +38,31 @@ impl Worker {
         self.settle(lease, outcome, begun).await;
     }
 
-    async fn work(&self, lease: Lease, work: Work, cancelled: &CancellationToken) -> Outcome {
+    async fn work(
+        &self,
+        lease: Lease,
+        work: Work,
+        prepared: Prepared,
+        cancelled: &CancellationToken,
+    ) -> Outcome {
         match work {
             Work::Image { original, name } => self.image_job(lease, &original, &name, cancelled).await,
-            Work::Caption { medium, format } => self.caption_job(&medium, format, cancelled).await,
-            Work::Webhook { event, now } => self.webhook_job(&event, now, cancelled).await,
+            Work::Caption { medium, format } => {
+                let leave = match prepared {
+                    Prepared::Leave(leave) => leave,
+                    // Only a message that names another kind than its job has leads here.
+                    Prepared::Nothing | Prepared::Turn(_) => Leave::None(no_leave()),
+                };
+                self.caption_job(lease, (&medium, format), leave, cancelled).await
+            }
+            Work::Webhook { event, now } => {
+                let outcome = self.webhook_job(&event, now, cancelled).await;
+                // Only now may others call the receiver.
+                if let Prepared::Turn(turn) = prepared {
+                    drop(turn);
+                }
+                outcome
+            }
         }
     }
 
@@ -89,9 +112,9 @@ impl Worker {
     }
 
     /// Repeats a write that ends an attempt; it is fenced, so it takes effect once however often it is tried.
-    async fn persist<F>(&self, write: impl Fn() -> F) -> Result<Finish, StoreError>
+    pub(super) async fn persist<T, F>(&self, write: impl Fn() -> F) -> Result<T, StoreError>
     where
-        F: Future<Output = Result<Finish, StoreError>>,
+        F: Future<Output = Result<T, StoreError>>,
     {
         let (begun, mut failures) = (Instant::now(), 0);
         loop {
@@ -101,9 +124,9 @@ impl Worker {
                     failures += 1;
                     tokio::time::sleep(BACKOFF.delay(failures, rand::random())).await;
                 }
-                Ok(finish) => {
+                Ok(done) => {
                     self.database_answers();
-                    return Ok(finish);
+                    return Ok(done);
                 }
                 failed => return failed,
             }

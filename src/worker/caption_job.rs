@@ -1,21 +1,30 @@
-//! The caption job: one call, with the upright medium thumbnail.
+//! The caption job: the upright medium thumbnail is shown to one provider after the other, until one has said something.
 
 use super::Worker;
 use super::attempt::{Outcome, failed_run, storage_failure, within};
-use crate::domain::{Failure, FailureCode, FileKey, Stage, StageRun, ThumbnailFormat};
-use crate::store::Ending;
+use super::leave_to_ask::{Asked, Leave, PermittedCall};
+use crate::captioner::Captioner;
+use crate::domain::{
+    Caption, Failure, FailureCode, FileKey, Persistence, Stage, StageRun, ThumbnailFormat, reason,
+};
+use crate::settings::Captioner as Settings;
+use crate::store::{EndedCall, Ending, Lease, ProviderVerdict};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How many times as long as at first a circuit breaker stays open at the most.
+const LONGEST_PAUSE: u32 = 20;
 
 impl Worker {
     pub(super) async fn caption_job(
         &self,
-        medium: &FileKey,
-        format: ThumbnailFormat,
+        lease: Lease,
+        (medium, format): (&FileKey, ThumbnailFormat),
+        leave: Leave,
         cancelled: &CancellationToken,
     ) -> Outcome {
         let begun = Instant::now();
-        let asking = within(self.settings.worker.caption_limit, self.ask(medium, format));
+        let asking = within(self.settings.worker.caption_limit, self.caption(lease, medium, format, leave));
         let result = cancelled.run_until_cancelled(asking).await.unwrap_or_else(|| {
             Err(Failure::transient(FailureCode::CaptionerUnavailable, "the lease was lost during the call"))
         });
@@ -26,11 +35,150 @@ impl Worker {
         Outcome { history: vec![run].into(), result: result.map(Ending::Caption) }
     }
 
-    async fn ask(&self, medium: &FileKey, format: ThumbnailFormat) -> Result<String, Failure> {
-        let captioner = self.captioner.as_ref().ok_or_else(|| {
-            Failure::permanent(FailureCode::CaptionerMisconfigured, "this worker has no captioner configured")
-        })?;
-        let picture = self.files.read_whole(medium).await.map_err(|error| storage_failure(&error))?;
-        captioner.caption(&picture, format.media_type()).await.map(|caption| caption.text)
+    async fn caption(
+        &self,
+        lease: Lease,
+        medium: &FileKey,
+        format: ThumbnailFormat,
+        leave: Leave,
+    ) -> Result<String, Failure> {
+        let mut permitted = match (leave, &self.captioner) {
+            (Leave::Known(text), _) => return Ok(text),
+            (Leave::None(failure), _) => return Err(failure),
+            (Leave::Call(permitted), Some(captioner)) => (permitted, captioner),
+            // Leave is only given by a captioner.
+            (Leave::Call(_), None) => return Err(no_leave()),
+        };
+        let picture = match self.files.read_whole(medium).await {
+            Ok(picture) => picture,
+            Err(error) => {
+                self.give_back(&permitted.0).await;
+                return Err(storage_failure(&error));
+            }
+        };
+        let mut so_far: Option<Failure> = None;
+        loop {
+            let (call, captioner) = permitted;
+            let next = call.provider + 1;
+            let failure = match self.ask(lease, captioner, &call, &picture, format).await {
+                Ok(caption) => return Ok(caption.text),
+                Err(failure) => failure,
+            };
+            let failure = so_far.take().map_or(failure.clone(), |before| hopeful(before, failure));
+            let asked = self.first_leave(captioner, lease.job, Some(lease.attempt), next).await;
+            permitted = match asked {
+                Ok(Asked::Leave(Leave::Call(call))) => (call, captioner),
+                Ok(Asked::Leave(Leave::Known(text))) => return Ok(text),
+                Ok(Asked::Leave(Leave::None(_)) | Asked::NoSuchJob) => return Err(failure),
+                // The next one may be asked later.
+                Ok(Asked::NotNow(wait)) => {
+                    let later = Failure::transient_after(failure.code(), failure.text(), Some(wait.wait));
+                    return Err(hopeful(failure, later));
+                }
+                Err(error) => {
+                    self.database_failed(&error, "other captioners cannot be asked");
+                    return Err(failure);
+                }
+            };
+            so_far = Some(failure);
+        }
+    }
+
+    /// One call, of which a row tells before and after.
+    async fn ask(
+        &self,
+        lease: Lease,
+        captioner: &Captioner,
+        permitted: &PermittedCall,
+        picture: &[u8],
+        format: ThumbnailFormat,
+    ) -> Result<Caption, Failure> {
+        let Some(provider) = captioner.providers().get(permitted.provider) else { return Err(no_leave()) };
+        tokio::time::sleep(permitted.starts_in).await;
+        let begun = Instant::now();
+        let result = provider.ask(&permitted.question, picture, format.media_type()).await;
+        let has_fallback = permitted.provider + 1 < captioner.providers().len();
+        let ended = EndedCall {
+            attempt: lease.attempt,
+            run: begun.elapsed(),
+            result: result.as_ref(),
+            question: &permitted.question,
+            endpoint: provider.endpoint(),
+            verdict: verdict(result.as_ref().err(), has_fallback, &self.settings.captioner),
+        };
+        if let Err(error) = self.persist(|| self.store.end_call(permitted.call, &ended)).await {
+            let (image, job, error) = (lease.image.get(), lease.job.get(), reason(&error));
+            tracing::error!(
+                image,
+                job,
+                error,
+                "a call to a captioner cannot be recorded; it is counted as lost"
+            );
+        }
+        result
+    }
+
+    /// Lapses by itself if that fails.
+    pub(super) async fn give_back(&self, permitted: &PermittedCall) {
+        if let Err(error) = self.store.give_back_call(permitted.call).await {
+            self.database_failed(&error, "a call that was not made cannot be given back; it lapses");
+        }
+    }
+}
+
+pub(super) fn no_leave() -> Failure {
+    let text = "leave to call was asked for by nobody";
+    Failure::transient(FailureCode::CaptionerUnavailable, text)
+}
+
+/// Of two failures the one after which another attempt makes sense.
+fn hopeful(before: Failure, after: Failure) -> Failure {
+    match before.persistence() {
+        Persistence::Transient { .. } => before,
+        Persistence::Permanent => after,
+    }
+}
+
+/// What a call says of its provider.
+fn verdict(failure: Option<&Failure>, has_fallback: bool, settings: &Settings) -> ProviderVerdict {
+    let (pause, longest) = (settings.breaker, settings.breaker * LONGEST_PAUSE);
+    let Some(failure) = failure else { return ProviderVerdict::Answers };
+    match failure.persistence() {
+        Persistence::Transient { retry_after: Some(named) } => ProviderVerdict::Pauses(named),
+        Persistence::Transient { retry_after: None } => {
+            ProviderVerdict::Fails { tolerated: settings.breaker_failures, pause, longest }
+        }
+        // Somebody has to mend the settings. Until then the others are asked right away; without others each image is told.
+        Persistence::Permanent if failure.code() == FailureCode::CaptionerMisconfigured && has_fallback => {
+            ProviderVerdict::Pauses(longest)
+        }
+        // The picture was at fault.
+        Persistence::Permanent => ProviderVerdict::Answers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings as All;
+    use std::time::Duration;
+
+    #[test]
+    fn what_a_call_says_of_its_provider() {
+        use FailureCode::{
+            CaptionerMisconfigured, CaptionerRateLimited, CaptionerRefused, CaptionerUnavailable,
+        };
+        let settings = All::load(None, []).unwrap().captioner;
+        let of = |failure: &Failure, has_fallback| verdict(Some(failure), has_fallback, &settings);
+        let named = Duration::from_secs(7);
+        assert_eq!(verdict(None, true, &settings), ProviderVerdict::Answers);
+        let paused = Failure::transient_after(CaptionerRateLimited, "429", Some(named));
+        assert_eq!(of(&paused, false), ProviderVerdict::Pauses(named));
+        let away = of(&Failure::transient(CaptionerUnavailable, "away"), false);
+        assert!(matches!(away, ProviderVerdict::Fails { tolerated: 5, .. }), "{away:?}");
+        assert_eq!(of(&Failure::permanent(CaptionerRefused, "x"), true), ProviderVerdict::Answers);
+        let locked_out = Failure::permanent(CaptionerMisconfigured, "401");
+        assert_eq!(of(&locked_out, false), ProviderVerdict::Answers);
+        assert_eq!(of(&locked_out, true), ProviderVerdict::Pauses(Duration::from_secs(600)));
     }
 }

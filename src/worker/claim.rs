@@ -1,5 +1,7 @@
-//! A delivery becomes a claim: patiently while Postgres is away, and for a webhook only if its receiver can be called now.
+//! A delivery becomes a claim: patiently while Postgres is away, and for a webhook or a caption only if its call can be made
+//! now.
 
+use super::leave_to_ask::Leave;
 use super::{BACKOFF, Worker};
 use crate::domain::{JobKind, reason};
 use crate::queue::Announcement;
@@ -11,8 +13,16 @@ use tokio_util::sync::CancellationToken;
 /// A job in hand.
 pub(super) struct Taken {
     pub(super) claim: Claim,
+    pub(super) prepared: Prepared,
+}
+
+/// What had to be had before the claim.
+pub(super) enum Prepared {
+    Nothing,
     /// Of a webhook; it ends with the attempt.
-    pub(super) turn: Option<Turn>,
+    Turn(Turn),
+    /// Of a caption.
+    Leave(Leave),
 }
 
 /// Why a delivery leads to no attempt.
@@ -29,14 +39,25 @@ impl Worker {
         announced: Announcement,
         stop: &CancellationToken,
     ) -> Result<Taken, NotTaken> {
-        let turn = match (announced.kind, &self.webhooks) {
-            (JobKind::Webhook, Some(webhooks)) => self.turn(webhooks, announced, stop).await?,
-            _ => None,
+        let prepared = match (announced.kind, &self.webhooks) {
+            (JobKind::Webhook, Some(webhooks)) => {
+                self.turn(webhooks, announced, stop).await?.map_or(Prepared::Nothing, Prepared::Turn)
+            }
+            (JobKind::Caption, _) => Prepared::Leave(self.leave_to_ask(announced, stop).await?),
+            _ => Prepared::Nothing,
         };
+        let taken = self.claim(announced, stop).await;
+        if let (Err(_), Prepared::Leave(Leave::Call(permitted))) = (&taken, &prepared) {
+            self.give_back(permitted).await;
+        }
+        taken.map(|claim| Taken { claim, prepared })
+    }
+
+    async fn claim(&self, announced: Announcement, stop: &CancellationToken) -> Result<Claim, NotTaken> {
         let (claimant, lease) = (rand::random(), self.settings.worker.lease);
         let Announcement { job, image, kind } = announced;
         match self.patiently(stop, || self.store.claim(job, claimant, lease)).await? {
-            Ok(Some(claim)) => Ok(Taken { claim, turn }),
+            Ok(Some(claim)) => Ok(claim),
             Ok(None) => {
                 let (image, job) = (image.get(), job.get());
                 tracing::debug!(image, job, %kind, "nothing to claim: done, in other hands, or not due");
@@ -81,7 +102,7 @@ impl Worker {
 
     /// Holds on to the delivery while Postgres is away: giving it back would only make it come again at once. Stops in between
     /// and never while a claim is under way, which may have been made and would cost an attempt.
-    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    pub(super) async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         stop: &CancellationToken,
         ask: impl Fn() -> F,

@@ -9,6 +9,7 @@ mod caption_job;
 mod claim;
 mod fill_in;
 mod image_job;
+mod leave_to_ask;
 mod own_thread;
 mod told;
 mod webhook_job;
@@ -23,9 +24,9 @@ use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::webhooks::Webhooks;
 use admission::Admission;
-use claim::{NotTaken, Taken};
+use claim::NotTaken;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,8 @@ pub struct Worker {
     webhooks: Option<Webhooks>,
     settings: Settings,
     memory: Admission,
+    /// Until when no captioner needs to be asked for.
+    captions_held: Mutex<Option<Instant>>,
     /// What the log knows of the database.
     database: Mutex<Outage>,
 }
@@ -76,6 +79,7 @@ impl Worker {
             webhooks,
             settings: settings.clone(),
             memory,
+            captions_held: Mutex::default(),
             database: Mutex::default(),
         })
     }
@@ -135,10 +139,7 @@ impl Worker {
 
     async fn handle(&self, delivery: Delivery, stop: &CancellationToken) {
         match self.take(delivery.announcement, stop).await {
-            Ok(Taken { claim, turn }) => {
-                self.attempt(claim).await;
-                drop(turn);
-            }
+            Ok(taken) => self.attempt(taken).await,
             Err(NotTaken::Settled) => {}
             Err(NotTaken::Stopping) => return delivery.give_back().await,
         }

@@ -5,17 +5,21 @@ use crate::support::fake_captioner::{FakeCaptioner, Mode};
 use crate::support::ground::{Carrier, Ground, Running, eventually};
 use crate::support::pictures;
 
-async fn start(ground: &Ground, captioner: &FakeCaptioner) -> Running {
-    let own = [
+/// Settings that name a captioner.
+pub fn settings(url: &str) -> [(&'static str, &str); 7] {
+    [
         ("DARKROOM_CAPTIONER__PROVIDER", "openai_chat"),
-        ("DARKROOM_CAPTIONER__URL", &captioner.url()),
+        ("DARKROOM_CAPTIONER__URL", url),
         ("DARKROOM_CAPTIONER__MODEL", "fake"),
         ("DARKROOM_CAPTIONER__CALL_SECONDS", "5"),
         ("DARKROOM_WORKER__CAPTION_SECONDS", "10"),
         ("DARKROOM_WORKER__GRACE_SECONDS", "10"),
         ("HF_API_KEY", "hf_secret"),
-    ];
-    ground.start_all(&own).await
+    ]
+}
+
+async fn start(ground: &Ground, captioner: &FakeCaptioner) -> Running {
+    ground.start_all(&settings(&captioner.url())).await
 }
 
 #[tokio::test]

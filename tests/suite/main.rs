@@ -12,6 +12,8 @@
     reason = "a test ends by panicking, and this crate has no outside"
 )]
 
+mod caption_budget;
+mod caption_records;
 mod captions;
 mod command_line;
 mod compatibility;

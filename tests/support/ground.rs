@@ -63,6 +63,7 @@ impl Ground {
             ("DARKROOM_WORKER__MAX_ATTEMPTS", "4"),
             ("DARKROOM_WORKER__BACKOFF_FIRST_SECONDS", "0.05"),
             ("DARKROOM_WORKER__BACKOFF_LONGEST_SECONDS", "0.2"),
+            ("DARKROOM_CAPTIONER__BREAKER_SECONDS", "0.2"),
             ("DARKROOM_RELAY__POLL_SECONDS", "0.2"),
             ("DARKROOM_RELAY__REANNOUNCE_SECONDS", "1"),
         ]

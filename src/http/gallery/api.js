@@ -35,7 +35,7 @@ export class Unreachable extends Error {
 /**
  * Calls the API and gives the `data` of the envelope; null where there is none.
  * @param {string} path
- * @param {{method?: string, signal?: AbortSignal}} options
+ * @param {{method?: string, body?: object, signal?: AbortSignal}} options `body` is sent as JSON
  */
 export async function call(path, options = {}) {
   const response = await request(path, options);
@@ -59,10 +59,12 @@ export async function fetchBlob(path, signal) {
  * Sends a request, and asks for a key where one is wanted.
  * @returns {Promise<Response>} a good answer; all others are thrown
  */
-async function request(path, { method = "GET", signal } = {}) {
+async function request(path, { method = "GET", body, signal } = {}) {
+  const json = body === undefined ? {} : { "Content-Type": "application/json" };
   for (;;) {
     const used = currentKey();
-    const response = await answer(path, { method, signal, headers: keyHeaders() });
+    const headers = { ...json, ...keyHeaders() };
+    const response = await answer(path, { method, body: JSON.stringify(body), signal, headers });
     if (response.ok) return response;
     const refusal = refusalOf(response.status, await bodyOf(response), response.headers.get("retry-after"));
     if (refusal.status !== 401 || !(await anotherKey(used, refusal))) throw refusal;

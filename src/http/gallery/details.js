@@ -2,6 +2,7 @@
 
 import { confirmed, note } from "./announce.js";
 import { call, fetchBlob } from "./api.js";
+import { captions, showCaption } from "./caption.js";
 import { showDeliveries } from "./deliveries.js";
 import { byId, element } from "./dom.js";
 import { exifOf, factsOf, remarksOf } from "./facts.js";
@@ -37,6 +38,7 @@ export class Details {
     byId("details-close").addEventListener("click", () => this.#dialog.close());
     byId("details-before").addEventListener("click", () => this.#step(-1));
     byId("details-after").addEventListener("click", () => this.#step(1));
+    captions(() => this.#load());
     this.#dialog.addEventListener("keydown", (event) => this.#keys(event));
     this.#dialog.addEventListener("close", () => this.#closed());
     // A click on the ground around it, which is the dialog's own box, closes it.
@@ -119,7 +121,7 @@ export class Details {
     const { metadata, width, height } = image;
     byId("details-title").textContent = name;
     this.#dialog.dataset.status = status;
-    byId("details-caption").textContent = caption ?? "";
+    showCaption(image);
     byId("details-state").textContent =
       status === "failed" ? `Failed: ${error ?? "no reason is known"}` : STATES[status];
     byId("details-original").href = `/api/images/${id}/original`;

@@ -1,0 +1,112 @@
+//! The section `captioner.*`.
+
+use super::sections::{seconds, secret};
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::time::Duration;
+
+/// `captioner.provider`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptionerProvider {
+    /// `openai_chat` if a key is set, else off.
+    Auto,
+    /// No captions.
+    Off,
+    /// `POST {url}/chat/completions` with an image part.
+    OpenaiChat,
+    /// `POST {url}/models/{model}` with raw bytes.
+    HfImageToText,
+}
+
+/// `captioner.*`
+#[derive(Debug, Clone, Deserialize)]
+pub struct Captioner {
+    /// Which form of call.
+    pub provider: CaptionerProvider,
+    /// Bearer token; `None` if not set.
+    #[serde(deserialize_with = "secret")]
+    pub api_key: Option<SecretString>,
+    /// Base URL, or empty for the provider's own.
+    pub url: String,
+    /// Model, or empty for the provider's own.
+    pub model: String,
+    /// Question of `openai_chat`.
+    pub prompt: String,
+    /// Language of the answer, or empty.
+    pub language: String,
+    /// 0 to 2.
+    pub temperature: f32,
+    /// Characters of a caption.
+    pub max_chars: usize,
+    /// Length allowed to a call.
+    #[serde(rename = "call_seconds", deserialize_with = "seconds")]
+    pub call: Duration,
+    /// Calls permitted in a minute; 0 for any number.
+    pub calls_per_minute: u32,
+    /// Calls permitted in a day of UTC; 0 for any number.
+    pub calls_per_day: u32,
+    /// Failures in a row that open the circuit breaker.
+    pub breaker_failures: u32,
+    /// How long it stays open at first.
+    #[serde(rename = "breaker_seconds", deserialize_with = "seconds")]
+    pub breaker: Duration,
+    /// How long an image waits for leave to ask.
+    #[serde(rename = "give_up_seconds", deserialize_with = "seconds")]
+    pub give_up: Duration,
+    /// Who is asked when the one above cannot be, in this order.
+    #[serde(deserialize_with = "fallbacks")]
+    pub fallbacks: Vec<CaptionerFallback>,
+}
+
+/// An item of `captioner.fallbacks`; what it does not name is as above.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptionerFallback {
+    /// Which form of call.
+    pub provider: FallbackProvider,
+    /// Bearer token; `None` if not set.
+    #[serde(default, deserialize_with = "secret")]
+    pub api_key: Option<SecretString>,
+    /// Base URL, or empty for the provider's own.
+    #[serde(default)]
+    pub url: String,
+    /// Model, or empty for the provider's own.
+    #[serde(default)]
+    pub model: String,
+    /// Calls permitted in a minute; 0 for any number.
+    #[serde(default)]
+    pub calls_per_minute: u32,
+    /// Calls permitted in a day of UTC; 0 for any number.
+    #[serde(default)]
+    pub calls_per_day: u32,
+}
+
+/// `captioner.fallbacks[].provider`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FallbackProvider {
+    /// As [`CaptionerProvider::OpenaiChat`].
+    OpenaiChat,
+    /// As [`CaptionerProvider::HfImageToText`].
+    HfImageToText,
+}
+
+/// A list, or (from the environment) the same as JSON. What cannot be understood is not repeated: it may hold a key.
+fn fallbacks<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<CaptionerFallback>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Text(String),
+        List(Vec<serde_json::Value>),
+    }
+    let refused = |what: &str| serde::de::Error::custom(format!("captioner.fallbacks {what}"));
+    let given = match Given::deserialize(from).map_err(|_| refused("is no list of tables"))? {
+        Given::Text(text) if text.trim().is_empty() => return Ok(Vec::new()),
+        Given::Text(text) => serde_json::from_str(&text).map_err(|_| refused("is no JSON list"))?,
+        Given::List(list) => list,
+    };
+    let read = |item| serde_json::from_value(item);
+    let list: Result<_, serde_json::Error> = given.into_iter().map(read).collect();
+    list.map_err(|error| refused(&format!("cannot be understood: {error}")))
+}
