@@ -33,10 +33,11 @@ create table captions (
     created_at        timestamptz not null default now(),
     -- When a person took back what a person had written.
     withdrawn_at      timestamptz,
-    -- Of a model's: who was asked, what, and how. Without a call it was taken over from an identical picture.
+    -- Of a model's: who was asked about which picture, what, and how. Without a call it was taken over from an identical one.
     provider          text,
     model             text,
     prompt_version    text,
+    sha256            bytea,
     language          text,
     call_id           bigint,
     run_ms            double precision,
@@ -48,11 +49,33 @@ create table captions (
 );
 -- The captions of an image, newest first.
 create index captions_of_image on captions (image_id, id desc);
+-- What is known of identical pictures.
+create index captions_by_question on captions (sha256, model, prompt_version) where source = 'ai';
 
--- Every call, from before it is made: who pays for calls can count them here.
+-- The caption that counts; null if there is no record. Volatile, so that it sees what was committed while the statement that
+-- calls it waited for the image.
+create function current_caption(image bigint) returns text language plpgsql volatile as $$
+begin
+    return (select text from captions where image_id = image and withdrawn_at is null
+            order by source = 'human' desc, id desc limit 1);
+end
+$$;
+
+-- Whoever writes `images.caption`, a process of the version before among them: the record decides.
+create function record_decides() returns trigger language plpgsql as $$
+begin
+    new.caption := coalesce(current_caption(new.id), new.caption);
+    return new;
+end
+$$;
+create trigger record_decides before update of caption on images for each row execute function record_decides();
+
+-- Every call, from before it is made, for as long as its job is remembered.
 create table caption_calls (
     id             bigint      generated always as identity primary key,
     job_id         bigint      not null references jobs on delete cascade,
+    -- By which its breaker and its budget are known, in caption_providers.
+    endpoint       text        not null,
     provider       text        not null,
     model          text        not null,
     prompt_version text        not null,
@@ -80,8 +103,12 @@ create table caption_providers (
     name        text        primary key,
     -- In a row, up to now.
     failures    integer     not null default 0 check (failures >= 0),
-    -- Not to be asked before, and why.
+    -- Not to be asked before, and why. While somebody tries whether it answers again: until that must have ended.
     open_until  timestamptz,
+    -- When that was said. Calls that had begun before say nothing new.
+    opened_at   timestamptz,
+    -- Since when it has not answered.
+    failing_since timestamptz,
     error_code  text,
     error       text,
     -- When the budget of a minute permits the next call.

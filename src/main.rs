@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{ArgGroup, Parser};
-use darkroom::app::{self, App, KeyWish, RetryChoice, Role};
+use darkroom::app::{self, App, CaptionWish, KeyWish, RetryChoice, Role};
 use darkroom::domain::{FailureCode, JobKind, KeyName, Scope, Scopes};
 use darkroom::settings::{DEFAULTS, LogFormat, Settings};
 use darkroom::worker::Stopped;
@@ -15,13 +15,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What a process may be asked for instead of being the API server or a worker; one at a time.
-const TASKS: [&str; 10] = [
+const TASKS: [&str; 11] = [
     "standalone",
     "migrate",
     "openapi",
     "print_settings",
     "retry_failed",
     "fill_in",
+    "caption_all",
     "dead_letters",
     "new_key",
     "list_keys",
@@ -38,7 +39,7 @@ const TASKS: [&str; 10] = [
 #[command(
     version,
     group(ArgGroup::new("task").args(TASKS)),
-    group(ArgGroup::new("counted").args(["retry_failed", "dead_letters"])),
+    group(ArgGroup::new("counted").args(["retry_failed", "caption_all", "dead_letters"])),
 )]
 struct Arguments {
     /// Be a worker: consume jobs. Run as many as you like.
@@ -85,6 +86,14 @@ struct Arguments {
     /// there already stays as it is.
     #[arg(long)]
     fill_in: bool,
+    /// Ask for a caption of every image that has none, a few at a time, so that new uploads do not wait; print how many, and
+    /// exit when all are queued. What failed is left to --retry-failed --captions. It writes to the database only, while API
+    /// and workers run; broken off, the same command does the rest.
+    #[arg(long)]
+    caption_all: bool,
+    /// With --caption-all: also of images whose caption a model gave to another prompt than captioner.prompt of now.
+    #[arg(long, requires = "caption_all")]
+    older_prompts: bool,
     /// Show the messages that could not be delivered (queue <prefix>.dead), oldest first, and exit. They stay where they
     /// are.
     ///
@@ -218,6 +227,11 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
             "filled in: {} cameras, {} perceptual hashes; {} thumbnails are missing or damaged\n",
             filled_in.cameras, filled_in.hashes, filled_in.unreadable
         ));
+    }
+    if arguments.caption_all {
+        let wish = CaptionWish { older_prompts: arguments.older_prompts, limit: arguments.limit };
+        let queued = app::caption_all(&settings, wish, &stop).await?;
+        return print(&format!("queued: {queued} captions\n"));
     }
     if arguments.dead_letters {
         let limit = arguments.limit.map_or(LETTERS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

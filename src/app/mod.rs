@@ -1,5 +1,6 @@
 //! Wiring: which parts a role consists of, in which order they start, and how they stop.
 
+mod caption_all;
 mod connect;
 mod dead_letters;
 mod descriptors;
@@ -8,6 +9,7 @@ mod healthcheck;
 mod keys;
 mod retries;
 
+pub use caption_all::{CaptionWish, caption_all};
 pub use dead_letters::dead_letters;
 pub use descriptors::raise as raise_descriptor_limit;
 pub use fill_in::{FilledIn, fill_in};

@@ -83,7 +83,7 @@ impl Provider {
         Ok(Self {
             client,
             form: named.form,
-            endpoint: format!("{} {model}", base.as_str().trim_end_matches('/')),
+            endpoint: endpoint(&base, &model, named.api_key),
             base,
             question: Question { provider, model, prompt_version, language },
             prompt,
@@ -107,7 +107,8 @@ impl Provider {
         Question { model, ..self.question.clone() }
     }
 
-    /// By what its circuit breaker and its budget are known: URL and model. Not for callers of the API.
+    /// By what its circuit breaker and its budget are known: URL, model, and a digest of the key, which may be another account.
+    /// Not for callers of the API.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -177,6 +178,11 @@ impl Provider {
         }
         url
     }
+}
+
+fn endpoint(base: &Url, model: &str, key: Option<&SecretString>) -> String {
+    let account = key.map(|key| format!(" key {}", version(key.expose_secret()))).unwrap_or_default();
+    format!("{} {model}{account}", base.as_str().trim_end_matches('/'))
 }
 
 /// Eight hexadecimal digits that change with what is asked.

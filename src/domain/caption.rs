@@ -15,7 +15,7 @@ named!(CaptionSource, "source of a caption", { Ai => "ai", Human => "human" });
 /// Who is asked what: captions of identical pictures with the same question are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// The provider, by the name under which it is counted; no secret.
+    /// The form of call.
     pub provider: String,
     /// The model, as the provider names it.
     pub model: String,

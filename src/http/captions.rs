@@ -89,7 +89,6 @@ struct NewCaption {
 #[derive(Object)]
 struct CaptionRequest {
     /// The model to ask; without it, those in the settings.
-    #[oai(default)]
     model: Option<Text<{ ModelName::MAX_CHARS }>>,
 }
 
@@ -120,7 +119,7 @@ pub(super) struct CaptionsApi;
 impl CaptionsApi {
     /// List the captions of an image
     ///
-    /// Every caption that it had, newest first. The one that counts, which is `caption` of the image, is the newest that a
+    /// The captions that it had, newest first. The one that counts, which is `caption` of the image, is the newest that a
     /// person wrote and did not take back, or else the newest of a model.
     #[oai(path = "/:id/captions", method = "get", operation_id = "list_captions")]
     async fn list_captions(
@@ -137,8 +136,8 @@ impl CaptionsApi {
     /// Ask for a caption again
     ///
     /// For an image whose status is `success`; until the answer is there it is `processing`, with the caption that it has. A
-    /// model that has been asked the same about an identical picture is not paid again: its answer is taken over. A caption
-    /// that a person wrote stays in force.
+    /// model that has been asked the same about this or an identical picture is not asked again: its answer is taken over. A
+    /// caption that a person wrote stays in force.
     #[oai(path = "/:id/captions", method = "post", operation_id = "request_caption")]
     async fn request_caption(
         &self,
@@ -156,6 +155,7 @@ impl CaptionsApi {
                 Ok(accepted(image, name, ImageStatus::Processing, "A caption is asked for"))
             }
             AskedAgain::NotNow(status) => Err(Refusal::NoCaptionNow(status).into()),
+            AskedAgain::UnderWay => Err(Refusal::CaptionUnderWay.into()),
             AskedAgain::NoSuchImage => Err(Refusal::NotFound.into()),
         }
     }

@@ -50,6 +50,8 @@ pub(super) enum Refusal {
     NothingFailed(crate::domain::ImageStatus),
     #[error("A caption can be asked for when the image is a success; it is {0}")]
     NoCaptionNow(crate::domain::ImageStatus),
+    #[error("A caption is being asked for at this moment")]
+    CaptionUnderWay,
     #[error("Nobody has written a caption")]
     NothingWritten,
     #[error("The event is being delivered at this moment")]
@@ -116,6 +118,7 @@ impl Refusal {
             Self::MethodNotAllowed => (405, ErrorCode::MethodNotAllowed),
             Self::NothingFailed(_)
             | Self::NoCaptionNow(_)
+            | Self::CaptionUnderWay
             | Self::NothingWritten
             | Self::StillTried
             | Self::NoHash(_) => (409, ErrorCode::Conflict),

@@ -59,7 +59,15 @@ pub struct Captioner {
     pub fallbacks: Vec<CaptionerFallback>,
 }
 
-/// An item of `captioner.fallbacks`; what it does not name is as above.
+impl Captioner {
+    /// How many providers there are to ask.
+    #[must_use]
+    pub fn providers(&self) -> u32 {
+        u32::try_from(self.fallbacks.len()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// An item of `captioner.fallbacks`. Prompt, language, temperature and times are those of all.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaptionerFallback {
@@ -106,7 +114,13 @@ fn fallbacks<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<CaptionerF
         Given::Text(text) => serde_json::from_str(&text).map_err(|_| refused("is no JSON list"))?,
         Given::List(list) => list,
     };
-    let read = |item| serde_json::from_value(item);
-    let list: Result<_, serde_json::Error> = given.into_iter().map(read).collect();
-    list.map_err(|error| refused(&format!("cannot be understood: {error}")))
+    let read = |(place, item)| {
+        serde_json::from_value(item).map_err(|_| {
+            refused(&format!(
+                "[{place}] cannot be understood: it is a table with provider (\"openai_chat\" or \"hf_image_to_text\"), and \
+                 at will api_key, url, model, calls_per_minute, calls_per_day"
+            ))
+        })
+    };
+    given.into_iter().enumerate().map(read).collect()
 }

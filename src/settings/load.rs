@@ -110,9 +110,9 @@ impl Settings {
             "is longer than webhooks.backoff_longest_seconds",
         )?;
         refuse_if(
-            self.captioner.call > worker.caption_limit,
+            self.captioner.call.saturating_mul(self.captioner.providers()) > worker.caption_limit,
             "captioner.call_seconds",
-            "is longer than worker.caption_seconds, the limit of the whole job",
+            "is longer, for all providers one after the other, than worker.caption_seconds, the limit of the whole job",
         )?;
         // A file is younger than its row by the rest of an upload, or by the rest of an attempt and the retries of its commit.
         let youngest_orphan = self.http.upload_total.max(worker.image_limit + worker.lease * 2);
@@ -316,7 +316,12 @@ mod tests {
     fn fallbacks_are_a_list_of_tables_or_the_same_as_json() {
         let two = r#"[{"provider":"openai_chat","url":"http://h/v1","api_key":"geheim","calls_per_day":7},
                       {"provider":"hf_image_to_text"}]"#;
-        let settings = load(&[("HF_API_KEY", "hf_x"), ("DARKROOM_CAPTIONER__FALLBACKS", two)]).unwrap();
+        let settings = load(&[
+            ("HF_API_KEY", "hf_x"),
+            ("DARKROOM_CAPTIONER__FALLBACKS", two),
+            ("DARKROOM_CAPTIONER__CALL_SECONDS", "40"),
+        ])
+        .unwrap();
         let [first, second] = &settings.captioner.fallbacks[..] else { panic!("{:?}", settings.captioner) };
         assert_eq!((first.url.as_str(), first.calls_per_day, first.calls_per_minute), ("http://h/v1", 7, 0));
         assert!(first.api_key.is_some() && second.api_key.is_none() && second.model.is_empty());
@@ -355,6 +360,7 @@ mod tests {
             (&[("DARKROOM_CAPTIONER__FALLBACKS", r#"[{"provider":"openai_chat"}]"#)], "captioner.fallbacks"),
             (&[("DARKROOM_CAPTIONER__FALLBACKS", "sk-key")], "captioner.fallbacks"),
             (&[("DARKROOM_CAPTIONER__FALLBACKS", r#"[{"provider":"auto"}]"#)], "captioner.fallbacks"),
+            (&[("DARKROOM_CAPTIONER__CALL_SECONDS", "121")], "captioner.call_seconds"),
             (&[("DARKROOM_WEBHOOKS__URL", "https://example.com/")], "webhooks.secret"),
             (&[("DARKROOM_WEBHOOKS__URL", "ftp://example.com/")], "webhooks.url"),
             (&[("DARKROOM_WEBHOOKS__BACKOFF_FIRST_SECONDS", "30000")], "webhooks.backoff_first_seconds"),

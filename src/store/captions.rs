@@ -10,19 +10,6 @@ use tokio_postgres::Row;
 /// Captions of one image that are shown, the newest ones.
 const SHOWN: i64 = 50;
 
-/// The caption that counts, of the image `{image}`: a person's before a model's, the newest before older ones; null if there
-/// is no record.
-macro_rules! current_caption {
-    ($image:literal) => {
-        concat!(
-            "(select text from captions where image_id = ",
-            $image,
-            " and withdrawn_at is null order by source = 'human' desc, id desc limit 1)"
-        )
-    };
-}
-pub(super) use current_caption;
-
 /// A caption, and how it came about.
 #[derive(Debug, Clone)]
 pub struct CaptionRecord {
@@ -86,6 +73,8 @@ pub enum AskedAgain {
     Queued(String),
     /// The image is not one that has pictures and is done.
     NotNow(ImageStatus),
+    /// A model is being asked already, with all other images that lack a caption.
+    UnderWay,
     /// There is no such image.
     NoSuchImage,
 }
@@ -126,12 +115,7 @@ impl Store {
         if locked(&transaction, image).await?.is_none() {
             return Ok(None);
         }
-        // From before captions were records: nobody knows any more who was asked.
-        let sql = "
-            insert into captions (image_id, source, text, provider, model, prompt_version)
-            select id, 'ai', caption, 'unknown', 'unknown', 'unknown' from images
-            where id = $1 and caption <> '' and not exists (select from captions where image_id = $1)";
-        execute(&transaction, sql, &[&image.get()]).await.doing(doing)?;
+        keep_unrecorded(&transaction, image).await?;
         let current = "
             select c.*, null::integer as attempt from captions c
             where image_id = $1 and source = 'human' and withdrawn_at is null and text = $2
@@ -142,11 +126,10 @@ impl Store {
             None => {
                 let sql = "insert into captions (image_id, source, text) values ($1, 'human', $2)
                            returning *, null::integer as attempt";
-                let written = query_opt(&transaction, sql, &values).await.doing(doing)?;
-                show_current(&transaction, image).await?;
-                written
+                query_opt(&transaction, sql, &values).await.doing(doing)?
             }
         };
+        show_current(&transaction, image).await?;
         answered(transaction.commit()).await.doing(doing)?;
         written.as_ref().map(record).transpose()
     }
@@ -190,12 +173,16 @@ impl Store {
         if status != ImageStatus::Success {
             return Ok(AskedAgain::NotNow(status));
         }
+        keep_unrecorded(&transaction, image).await?;
+        let sql = "
+            insert into jobs (image_id, kind, caption_model) values ($1, 'caption', $2) on conflict do nothing
+            returning pg_notify('darkroom_jobs', 'caption'), pg_notify('darkroom_images', $1::text)";
+        let values: [Value<'_>; 2] = [&image.get(), &model.map(ModelName::as_str)];
+        if query_opt(&transaction, sql, &values).await.doing(doing)?.is_none() {
+            return Ok(AskedAgain::UnderWay);
+        }
         let sql = "update images set status = 'processing', completed_at = null where id = $1";
         execute(&transaction, sql, &[&image.get()]).await.doing(doing)?;
-        let sql = "
-            insert into jobs (image_id, kind, caption_model) values ($1, 'caption', $2)
-            returning pg_notify('darkroom_jobs', 'caption'), pg_notify('darkroom_images', $1::text)";
-        query(&transaction, sql, &[&image.get(), &model.map(ModelName::as_str)]).await.doing(doing)?;
         answered(transaction.commit()).await.doing(doing)?;
         Ok(AskedAgain::Queued(row.get("original_name")))
     }
@@ -207,8 +194,17 @@ async fn locked(transaction: &Transaction<'_>, image: ImageId) -> Result<Option<
     query_opt(transaction, sql, &[&image.get()]).await.doing("locking an image")
 }
 
+/// A caption from before they were records becomes one: nobody knows any more who was asked.
+async fn keep_unrecorded(transaction: &Transaction<'_>, image: ImageId) -> Result<(), StoreError> {
+    let sql = "
+        insert into captions (image_id, source, text, provider, model, prompt_version)
+        select id, 'ai', caption, 'unknown', 'unknown', 'unknown' from images
+        where id = $1 and caption <> '' and not exists (select from captions where image_id = $1)";
+    execute(transaction, sql, &[&image.get()]).await.doing("recording an old caption").map(drop)
+}
+
 async fn show_current(transaction: &Transaction<'_>, image: ImageId) -> Result<(), StoreError> {
-    let sql = concat!("update images set caption = ", current_caption!("$1"), " where id = $1");
+    let sql = "update images set caption = current_caption(id) where id = $1";
     execute(transaction, sql, &[&image.get()]).await.doing("choosing the caption of an image").map(drop)
 }
 

@@ -3,7 +3,6 @@
 //! A statement of several parts is a transaction of its own and one trip to the server. Its parts see the rows as they were
 //! before it, and each hangs on `closed`, which is empty if the lease was lost.
 
-use super::captions::current_caption;
 use super::error::Doing;
 use super::{History, Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
@@ -96,8 +95,6 @@ const REOPENED: &str = "
             due_at = now() + $4 * interval '1 second', announce_at = now() + $4 * interval '1 second'
         from image where jobs.id = $2 and image_id = image.id and attempt = $3 and lease_until is not null
         returning jobs.id as job, image_id as image)";
-
-const CURRENT_CAPTION: &str = current_caption!("images.id");
 
 impl Store {
     /// Ends a job: its results or its failure, its history, the state of its image, and the caption job if one is wanted,
@@ -252,12 +249,13 @@ async fn end_with_status(
     caption: Option<&str>,
     failure: Option<&Failure>,
 ) -> Result<Option<Vec<FileKey>>, StoreError> {
-    // A person's caption stays, and so does an older one if there is no new one.
+    // Where there are records of captions, they decide (V10); without a new one, the older one stays.
     let sql = format!(
         "{CLOSED}, {},
         settled as (
-            update images set status = $9, completed_at = now(), error_code = $11, error = $12,
-                caption = coalesce({CURRENT_CAPTION}, $10, caption)
+            update images set status = $9, error_code = $11, error = $12,
+                completed_at = case when status = 'processing' then now() else completed_at end,
+                caption = coalesce($10, caption)
             from closed where images.id = closed.image)
         select pg_notify('darkroom_images', image::text) from closed",
         closing.history.recorded(7, 8)

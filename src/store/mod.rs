@@ -5,6 +5,8 @@
 
 mod announcements;
 mod caption_calls;
+mod caption_gaps;
+mod caption_permits;
 mod captions;
 mod conditions;
 mod error;
@@ -30,7 +32,9 @@ mod uploads;
 mod webhooks;
 
 pub use announcements::{AnnouncementLease, DueJob};
-pub use caption_calls::{CallPermit, EndedCall, ProviderVerdict, Wait, WaitReason, WantedCall};
+pub use caption_calls::{EndedCall, ProviderVerdict};
+pub use caption_gaps::{CaptionGap, CaptionStep};
+pub use caption_permits::{CallPermit, Wait, WaitReason, WantedCall};
 pub use captions::{AskedAgain, CaptionCall, CaptionOrigin, CaptionRecord, Withdrawn};
 pub use error::StoreError;
 pub use events::{Change, Event, EventMark, EventPage, Kept};

@@ -183,7 +183,11 @@ async fn reopen(
             where id = any($1) and ($2 = 'image' or 'failed' = (
                 select state from jobs where image_id = images.id and kind = 'caption' order by id desc limit 1))
             returning id
-        ), job as (insert into jobs (image_id, kind) select id, $2 from reopened order by id)
+        ), job as (
+            insert into jobs (image_id, kind, caption_model)
+            select id, $2, case $2 when 'caption' then (
+                select caption_model from jobs where image_id = reopened.id and kind = $2 order by id desc limit 1) end
+            from reopened order by id)
         select id, pg_notify('darkroom_jobs', ''), pg_notify('darkroom_images', id::text) from reopened";
     let rows = query(transaction, sql, &[&images, &kind.as_str()]).await.doing("queueing jobs again")?;
     Ok(rows.iter().map(|row| ImageId::new(row.get("id"))).collect())

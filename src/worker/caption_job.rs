@@ -1,7 +1,7 @@
 //! The caption job: the upright medium thumbnail is shown to one provider after the other, until one has said something.
 
 use super::Worker;
-use super::attempt::{Outcome, failed_run, storage_failure, within};
+use super::attempt::{Outcome, failed_run, storage_failure};
 use super::leave_to_ask::{Asked, Leave, PermittedCall};
 use crate::captioner::Captioner;
 use crate::domain::{
@@ -24,7 +24,7 @@ impl Worker {
         cancelled: &CancellationToken,
     ) -> Outcome {
         let begun = Instant::now();
-        let asking = within(self.settings.worker.caption_limit, self.caption(lease, medium, format, leave));
+        let asking = self.caption(lease, medium, format, leave);
         let result = cancelled.run_until_cancelled(asking).await.unwrap_or_else(|| {
             Err(Failure::transient(FailureCode::CaptionerUnavailable, "the lease was lost during the call"))
         });
@@ -56,22 +56,27 @@ impl Worker {
                 return Err(storage_failure(&error));
             }
         };
+        let ends = Instant::now() + self.settings.worker.caption_limit;
         let mut so_far: Option<Failure> = None;
         loop {
             let (call, captioner) = permitted;
             let next = call.provider + 1;
-            let failure = match self.ask(lease, captioner, &call, &picture, format).await {
+            let failure = match self.ask(lease, captioner, &call, &picture, format, ends).await {
                 Ok(caption) => return Ok(caption.text),
                 Err(failure) => failure,
             };
             let failure = so_far.take().map_or(failure.clone(), |before| hopeful(before, failure));
+            if captioner.providers().len() > next && Instant::now() + self.settings.captioner.call > ends {
+                // The next attempt may find the first one well, or left alone.
+                return Err(hopeful(failure.clone(), Failure::transient(failure.code(), failure.text())));
+            }
             let asked = self.first_leave(captioner, lease.job, Some(lease.attempt), next).await;
             permitted = match asked {
                 Ok(Asked::Leave(Leave::Call(call))) => (call, captioner),
                 Ok(Asked::Leave(Leave::Known(text))) => return Ok(text),
                 Ok(Asked::Leave(Leave::None(_)) | Asked::NoSuchJob) => return Err(failure),
                 // The next one may be asked later.
-                Ok(Asked::NotNow(wait)) => {
+                Ok(Asked::NotNow(wait) | Asked::ModelNotNow(wait)) => {
                     let later = Failure::transient_after(failure.code(), failure.text(), Some(wait.wait));
                     return Err(hopeful(failure, later));
                 }
@@ -84,7 +89,7 @@ impl Worker {
         }
     }
 
-    /// One call, of which a row tells before and after.
+    /// One call, of which a row tells before and after; not beyond `ends`.
     async fn ask(
         &self,
         lease: Lease,
@@ -92,19 +97,29 @@ impl Worker {
         permitted: &PermittedCall,
         picture: &[u8],
         format: ThumbnailFormat,
+        ends: Instant,
     ) -> Result<Caption, Failure> {
         let Some(provider) = captioner.providers().get(permitted.provider) else { return Err(no_leave()) };
         tokio::time::sleep(permitted.starts_in).await;
         let begun = Instant::now();
-        let result = provider.ask(&permitted.question, picture, format.media_type()).await;
+        let asking = provider.ask(&permitted.question, picture, format.media_type());
+        // Only the call is bounded: what it brought is recorded, however long that takes.
+        let result = tokio::time::timeout_at(ends.into(), asking).await.unwrap_or_else(|_| {
+            Err(Failure::transient(FailureCode::CaptionerUnavailable, "the captioner did not answer in time"))
+        });
+        let is_its_own = permitted.question.model == provider.question().model;
         let has_fallback = permitted.provider + 1 < captioner.providers().len();
+        let verdict = match is_its_own {
+            true => verdict(result.as_ref().err(), has_fallback, &self.settings.captioner),
+            false => ProviderVerdict::Unchanged,
+        };
         let ended = EndedCall {
             attempt: lease.attempt,
             run: begun.elapsed(),
             result: result.as_ref(),
             question: &permitted.question,
             endpoint: provider.endpoint(),
-            verdict: verdict(result.as_ref().err(), has_fallback, &self.settings.captioner),
+            verdict,
         };
         if let Err(error) = self.persist(|| self.store.end_call(permitted.call, &ended)).await {
             let (image, job, error) = (lease.image.get(), lease.job.get(), reason(&error));
@@ -141,20 +156,18 @@ fn hopeful(before: Failure, after: Failure) -> Failure {
 
 /// What a call says of its provider.
 fn verdict(failure: Option<&Failure>, has_fallback: bool, settings: &Settings) -> ProviderVerdict {
-    let (pause, longest) = (settings.breaker, settings.breaker * LONGEST_PAUSE);
     let Some(failure) = failure else { return ProviderVerdict::Answers };
-    match failure.persistence() {
-        Persistence::Transient { retry_after: Some(named) } => ProviderVerdict::Pauses(named),
-        Persistence::Transient { retry_after: None } => {
-            ProviderVerdict::Fails { tolerated: settings.breaker_failures, pause, longest }
-        }
+    let longest = settings.breaker * LONGEST_PAUSE;
+    let named = match failure.persistence() {
+        Persistence::Transient { retry_after } => retry_after,
         // Somebody has to mend the settings. Until then the others are asked right away; without others each image is told.
         Persistence::Permanent if failure.code() == FailureCode::CaptionerMisconfigured && has_fallback => {
-            ProviderVerdict::Pauses(longest)
+            Some(longest)
         }
         // The picture was at fault.
-        Persistence::Permanent => ProviderVerdict::Answers,
-    }
+        Persistence::Permanent => return ProviderVerdict::Answers,
+    };
+    ProviderVerdict::Fails { named, tolerated: settings.breaker_failures, pause: settings.breaker, longest }
 }
 
 #[cfg(test)]
@@ -170,15 +183,19 @@ mod tests {
         };
         let settings = All::load(None, []).unwrap().captioner;
         let of = |failure: &Failure, has_fallback| verdict(Some(failure), has_fallback, &settings);
-        let named = Duration::from_secs(7);
+        let fails = |named: Option<u64>| ProviderVerdict::Fails {
+            named: named.map(Duration::from_secs),
+            tolerated: 5,
+            pause: Duration::from_secs(30),
+            longest: Duration::from_secs(600),
+        };
         assert_eq!(verdict(None, true, &settings), ProviderVerdict::Answers);
-        let paused = Failure::transient_after(CaptionerRateLimited, "429", Some(named));
-        assert_eq!(of(&paused, false), ProviderVerdict::Pauses(named));
-        let away = of(&Failure::transient(CaptionerUnavailable, "away"), false);
-        assert!(matches!(away, ProviderVerdict::Fails { tolerated: 5, .. }), "{away:?}");
+        let paused = Failure::transient_after(CaptionerRateLimited, "429", Some(Duration::from_secs(7)));
+        assert_eq!(of(&paused, false), fails(Some(7)));
+        assert_eq!(of(&Failure::transient(CaptionerUnavailable, "away"), false), fails(None));
         assert_eq!(of(&Failure::permanent(CaptionerRefused, "x"), true), ProviderVerdict::Answers);
         let locked_out = Failure::permanent(CaptionerMisconfigured, "401");
         assert_eq!(of(&locked_out, false), ProviderVerdict::Answers);
-        assert_eq!(of(&locked_out, true), ProviderVerdict::Pauses(Duration::from_secs(600)));
+        assert_eq!(of(&locked_out, true), fails(Some(600)));
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct PermittedCall {
 pub(super) enum Asked {
     Leave(Leave),
     NotNow(Wait),
+    /// For a model that somebody chose; others may be asked.
+    ModelNotNow(Wait),
     NoSuchJob,
 }
 
@@ -51,33 +53,37 @@ impl Worker {
             return Ok(Leave::None(Failure::permanent(FailureCode::CaptionerMisconfigured, text)));
         };
         self.wait_while_held(stop).await;
-        let wait = match self.patiently(stop, || self.first_leave(captioner, job, None, 0)).await? {
-            Ok(Asked::Leave(leave)) => return Ok(leave),
-            Ok(Asked::NotNow(wait)) => wait,
-            Ok(Asked::NoSuchJob) => return Err(NotTaken::Settled),
-            Err(error) => {
-                let (image, job, error) = (image.get(), job.get(), reason(&error));
-                tracing::error!(
-                    image,
-                    job,
-                    error,
-                    "leave to call a captioner cannot be asked for; announced again later"
-                );
-                return Err(NotTaken::Settled);
-            }
-        };
+        let (wait, all_wait) =
+            match self.patiently(stop, || self.first_leave(captioner, job, None, 0)).await? {
+                Ok(Asked::Leave(leave)) => return Ok(leave),
+                Ok(Asked::NotNow(wait)) => (wait, true),
+                Ok(Asked::ModelNotNow(wait)) => (wait, false),
+                Ok(Asked::NoSuchJob) => return Err(NotTaken::Settled),
+                Err(error) => {
+                    let (image, job, error) = (image.get(), job.get(), reason(&error));
+                    tracing::error!(
+                        image,
+                        job,
+                        error,
+                        "leave to call a captioner cannot be asked for; announced again later"
+                    );
+                    return Err(NotTaken::Settled);
+                }
+            };
+        let give_up = self.settings.captioner.give_up;
         if let WaitReason::Open(why) = &wait.reason
-            && wait.waited + wait.wait > self.settings.captioner.give_up
+            && wait.waited >= give_up
         {
             let hours = wait.waited.as_secs_f64() / 3600.0;
             let text = format!("no captioner could be asked for {hours:.1} hours: {why}");
             return Ok(Leave::None(Failure::permanent(FailureCode::CaptionerUnavailable, text)));
         }
-        if wait.reason != WaitReason::UnderWay {
+        if all_wait && wait.reason != WaitReason::UnderWay {
             self.hold_back(wait.wait);
         }
         // Spread, so that those who wait for the same do not come back together.
-        let off = wait.wait.min(LONGEST_WAIT).mul_f64(1.0 + rand::random::<f64>() / 2.0);
+        let longest = LONGEST_WAIT.min(give_up.saturating_sub(wait.waited).max(Duration::from_secs(1)));
+        let off = wait.wait.min(longest).mul_f64(1.0 + rand::random::<f64>() / 2.0);
         let (image, ms) = (image.get(), u64::try_from(off.as_millis()).unwrap_or(u64::MAX));
         match self.patiently(stop, || self.store.postpone(job, off)).await? {
             Ok(()) => {
@@ -134,7 +140,10 @@ impl Worker {
         let index = providers.iter().position(|provider| provider.question().model == model).unwrap_or(0);
         let Some(provider) = providers.get(index) else { return Ok(Asked::NoSuchJob) };
         let question = provider.question_for(model);
-        Ok(asked(self.permit(job, attempt, provider, &question).await?, index, &question))
+        Ok(match asked(self.permit(job, attempt, provider, &question).await?, index, &question) {
+            Asked::NotNow(wait) => Asked::ModelNotNow(wait),
+            answer => answer,
+        })
     }
 
     async fn permit(

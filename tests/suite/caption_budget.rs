@@ -128,7 +128,7 @@ async fn waiting_for_a_provider_comes_to_an_end() {
     let ground = Ground::new(Carrier::InProcess).await;
     let captioner = FakeCaptioner::start(Mode::Refuse(402, "no credits")).await;
     let url = captioner.url();
-    let own = [&settings(&url)[..], &[("DARKROOM_CAPTIONER__GIVE_UP_SECONDS", "3600")]].concat();
+    let own = [&settings(&url)[..], &[("DARKROOM_CAPTIONER__GIVE_UP_SECONDS", "1.5")]].concat();
     let app = ground.start_all(&own).await;
     let first = upload(&app, 1).await[0];
     let database = &ground.database;
@@ -137,7 +137,6 @@ async fn waiting_for_a_provider_comes_to_an_end() {
         (database.number(paused).await == 1).then_some(())
     })
     .await;
-    // It would wait for longer than it may.
     let id = app.client.upload("p.jpg", &pictures::unlike(pictures::jpeg(300, 200), 9)).await;
     let image = app.client.settled(id).await;
     assert_eq!((&image["status"], &image["caption"]), (&json!("success"), &json!(null)));

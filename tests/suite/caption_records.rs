@@ -142,6 +142,31 @@ async fn a_caption_that_was_asked_for_again_in_vain_leaves_the_old_one() {
     assert_eq!(send(&app.client, Method::POST, &path, &json!({"model": "other"})).await.status, 202);
     let image = app.client.settled(id).await;
     assert_eq!((&image["caption"], &image["status"]), (&json!("A dog."), &json!("success")));
+    assert_eq!(captioner.asked().len(), 2);
+    // The retry asks the same model, and the settings' own is not asked a second time.
+    captioner.set(Mode::Caption("A cat."));
+    assert_eq!(app.client.retry(id).await.status, 202);
+    assert_eq!(app.client.settled(id).await["caption"], "A cat.");
+    assert_eq!(captioner.asked()[2]["model"], "other");
+    assert_eq!(send(&app.client, Method::POST, &path, &json!({})).await.status, 202);
+    assert_eq!(app.client.settled(id).await["caption"], "A dog.", "what it said to the same question");
+    assert_eq!(captioner.asked().len(), 3);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_decides_whoever_writes_the_caption_of_an_image() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let app = ground.start_all(&[]).await;
+    let id = app.client.upload("p.jpg", &pictures::jpeg(300, 200)).await;
+    app.client.settled(id).await;
+    let path = format!("/api/images/{id}/caption");
+    assert_eq!(send(&app.client, Method::PUT, &path, &json!({"text": "Mine."})).await.status, 200);
+    // As a worker of the version before ends its job, with and without a caption.
+    for caption in ["'A dog.'", "null"] {
+        ground.database.rows(&format!("update images set caption = {caption} where id = {id}")).await;
+        assert_eq!(app.client.image(id).await["caption"], "Mine.");
+    }
     app.stop().await;
 }
 

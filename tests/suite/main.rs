@@ -12,6 +12,7 @@
     reason = "a test ends by panicking, and this crate has no outside"
 )]
 
+mod caption_all;
 mod caption_budget;
 mod caption_records;
 mod captions;

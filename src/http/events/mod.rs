@@ -81,7 +81,7 @@ impl EventsApi {
     ///
     /// The types of events, and their data:
     ///
-    /// - `status`: an image was uploaded, its status became final, or a retry reopened it.
+    /// - `status`: an image was uploaded, its status became final, or a retry or another caption that is asked for reopened it.
     ///   `{"image_id":7,"original_name":"photo.jpg","status":"failed","error":"the data ends too early","error_code":"truncated","at":"2026-11-24T18:00:00.123456Z"}`;
     ///   `status` is `processing`, `success` or `failed`; `error` and `error_code` are null unless it failed. Of an image that
     ///   has been deleted since, `original_name` and `error` are null.

@@ -8,6 +8,7 @@ import { byId, element } from "./dom.js";
 import { exifOf, factsOf, remarksOf } from "./facts.js";
 import { counted } from "./format.js";
 import { currentKey } from "./key.js";
+import { summaryOf } from "./library.js";
 import { releasePicture, showPicture } from "./pictures.js";
 import { hideSimilar, showSimilar } from "./similar.js";
 import { stageBars } from "./stages.js";
@@ -38,7 +39,10 @@ export class Details {
     byId("details-close").addEventListener("click", () => this.#dialog.close());
     byId("details-before").addEventListener("click", () => this.#step(-1));
     byId("details-after").addEventListener("click", () => this.#step(1));
-    captions(() => this.#load());
+    captions(async (id) => {
+      library.put(summaryOf(await call(`/api/images/${id}`)));
+      if (id === this.#id) await this.#load();
+    });
     this.#dialog.addEventListener("keydown", (event) => this.#keys(event));
     this.#dialog.addEventListener("close", () => this.#closed());
     // A click on the ground around it, which is the dialog's own box, closes it.
