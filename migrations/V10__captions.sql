@@ -61,10 +61,12 @@ begin
 end
 $$;
 
--- Whoever writes `images.caption`, a process of the version before among them: the record decides.
+-- Whoever writes `images.caption`, a process of the version before among them: the record decides, and what was ready before
+-- its caption was stays ready since then.
 create function record_decides() returns trigger language plpgsql as $$
 begin
     new.caption := coalesce(current_caption(new.id), new.caption);
+    if old.status = new.status and new.status <> 'processing' then new.completed_at := old.completed_at; end if;
     return new;
 end
 $$;

@@ -101,7 +101,14 @@ impl Store {
         let failure = ended.result.err();
         let (code, error) = (failure.map(|f| f.code().as_str()), failure.map(Failure::text));
         match ended.verdict {
-            ProviderVerdict::Unchanged => Ok(0),
+            ProviderVerdict::Unchanged => {
+                // If the breaker was only open for this call to try, somebody else tries.
+                let sql = format!(
+                    "update caption_providers set open_until = least(open_until, now())
+                     where {news} and open_until is not null"
+                );
+                execute(&client, &sql, &[&ended.endpoint, &call.get()]).await
+            }
             ProviderVerdict::Answers => {
                 let sql = format!(
                     "update caption_providers set failures = 0, open_until = null, opened_at = null, failing_since = null,

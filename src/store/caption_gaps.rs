@@ -66,7 +66,11 @@ impl Store {
                   and coalesce((
                       select state from jobs where image_id = i.id and kind = 'caption'
                       order by id desc limit 1), 'succeeded') = 'succeeded'
-                order by i.id limit $3),
+                order by i.id limit $3
+                for key share of i),
+            outdated as (
+                update jobs set superseded = true from gaps
+                where image_id = gaps.id and kind = 'caption' and finished_at is not null and not superseded),
             unrecorded as (
                 insert into captions (image_id, source, text, provider, model, prompt_version)
                 select i.id, 'ai', i.caption, 'unknown', 'unknown', 'unknown' from gaps join images i on i.id = gaps.id

@@ -122,13 +122,9 @@ impl Store {
         let Some(call) = count(&transaction, picture, wanted, starts_in).await? else {
             return not_now(LOOK_AGAIN, waited, WaitReason::UnderWay);
         };
-        // The call that was under way may have ended since the first look.
-        if let Some(text) = take_over(&transaction, image, picture, wanted.question).await? {
-            execute(&transaction, "delete from caption_calls where id = $1", &[&call.get()])
-                .await
-                .doing(doing)?;
-            answered(transaction.commit()).await.doing(doing)?;
-            return Ok(CallPermit::Known(text));
+        // The call that was under way may have ended since the first look. The next look finds what it brought.
+        if take_over(&transaction, image, picture, wanted.question).await?.is_some() {
+            return not_now(LOOK_AGAIN, waited, WaitReason::UnderWay);
         }
         answered(transaction.commit()).await.doing(doing)?;
         Ok(CallPermit::Granted { call, starts_in })

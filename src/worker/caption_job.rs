@@ -66,8 +66,9 @@ impl Worker {
                 Err(failure) => failure,
             };
             let failure = so_far.take().map_or(failure.clone(), |before| hopeful(before, failure));
-            if captioner.providers().len() > next && Instant::now() + self.settings.captioner.call > ends {
-                // The next attempt may find the first one well, or left alone.
+            if captioner.providers().len() > next && Instant::now() + self.settings.captioner.call / 2 > ends
+            {
+                // No time for a call that is worth it. The next attempt may find the first one well, or left alone.
                 return Err(hopeful(failure.clone(), Failure::transient(failure.code(), failure.text())));
             }
             let asked = self.first_leave(captioner, lease.job, Some(lease.attempt), next).await;

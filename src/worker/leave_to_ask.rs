@@ -118,9 +118,7 @@ impl Worker {
             };
             match asked(permit, index, provider.question()) {
                 Asked::NotNow(wait) if wait.reason != WaitReason::UnderWay => {
-                    if soonest.as_ref().is_none_or(|other| wait.wait < other.wait) {
-                        soonest = Some(wait);
-                    }
+                    soonest = Some(soonest.map_or(wait.clone(), |other| either(other, wait)));
                 }
                 answer => return Ok(answer),
             }
@@ -181,6 +179,15 @@ impl Worker {
     }
 }
 
+/// When one of two providers may be asked. Only if both are left alone, and for as long as both are, is anything given up.
+fn either(one: Wait, other: Wait) -> Wait {
+    let reason = match (one.reason, other.reason) {
+        (WaitReason::Open(why), WaitReason::Open(_)) => WaitReason::Open(why),
+        _ => WaitReason::Budget,
+    };
+    Wait { wait: one.wait.min(other.wait), waited: one.waited.min(other.waited), reason }
+}
+
 fn asked(permit: CallPermit, provider: usize, question: &Question) -> Asked {
     match permit {
         CallPermit::Granted { call, starts_in } => {
@@ -190,5 +197,22 @@ fn asked(permit: CallPermit, provider: usize, question: &Question) -> Asked {
         CallPermit::Known(text) => Asked::Leave(Leave::Known(text)),
         CallPermit::NotNow(wait) => Asked::NotNow(wait),
         CallPermit::OtherModel(_) | CallPermit::NoSuchJob => Asked::NoSuchJob,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_given_up_while_one_provider_waits_for_its_budget() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        let open = |waited| Wait { wait: hours(1), waited, reason: WaitReason::Open("503".to_owned()) };
+        let budget = Wait { wait: hours(9), waited: Duration::ZERO, reason: WaitReason::Budget };
+        for both in [either(open(hours(30)), budget.clone()), either(budget, open(hours(30)))] {
+            assert_eq!((both.wait, both.reason), (hours(1), WaitReason::Budget));
+        }
+        let both = either(open(hours(30)), open(hours(2)));
+        assert_eq!((both.waited, both.reason), (hours(2), WaitReason::Open("503".to_owned())));
     }
 }

@@ -42,6 +42,7 @@ def test_a_person_writes_a_caption_and_takes_it_back(page, server):
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#details-caption")).to_have_text("Rex <b>asleep</b>")
     expect(page.get_by_text("Written by a person")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit caption")).to_be_focused()
     assert server.images()[0]["caption"] == "Rex <b>asleep</b>"
     expect(card(page, "rex.jpg").locator("img")).to_have_attribute("alt", "Rex <b>asleep</b>")
 

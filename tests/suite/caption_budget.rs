@@ -124,6 +124,46 @@ async fn the_next_provider_is_asked_and_the_one_that_is_locked_out_is_not_asked_
 }
 
 #[tokio::test]
+async fn a_provider_that_hangs_leaves_time_for_the_next() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let first = FakeCaptioner::start(Mode::Hang).await;
+    let second = FakeCaptioner::start(Mode::Caption("By the second.")).await;
+    let fallbacks = json!([{"provider": "openai_chat", "url": second.url()}]).to_string();
+    let url = first.url();
+    // As in the defaults: just enough for one call after the other.
+    let times = [("DARKROOM_CAPTIONER__CALL_SECONDS", "1"), ("DARKROOM_WORKER__CAPTION_SECONDS", "2")];
+    let mut own = settings(&url).to_vec();
+    own.retain(|(name, _)| times.iter().all(|(other, _)| other != name));
+    own.extend(times);
+    own.push(("DARKROOM_CAPTIONER__FALLBACKS", fallbacks.as_str()));
+    let app = ground.start_all(&own).await;
+    let id = upload(&app, 1).await[0];
+    let image = app.client.settled(id).await;
+    assert_eq!(image["caption"], "By the second.", "{image}");
+    assert_eq!(stage(&image, "caption")["attempts"], 1, "in the same attempt");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_model_that_somebody_chose_opens_no_breaker_and_closes_none() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let captioner = FakeCaptioner::start(Mode::Caption("A dog.")).await;
+    let url = captioner.url();
+    let own = [&settings(&url)[..], &[("DARKROOM_CAPTIONER__BREAKER_FAILURES", "1")]].concat();
+    let app = ground.start_all(&own).await;
+    let id = upload(&app, 1).await[0];
+    app.client.settled(id).await;
+    captioner.set(Mode::RefuseWith(503, &[("retry-after", "3000")], "no such model"));
+    let ask = app.client.request(reqwest::Method::POST, &format!("/api/images/{id}/captions"));
+    assert_eq!(ask.json(&json!({"model": "nonsense"})).send().await.unwrap().status(), 202);
+    eventually("it was asked", || async { (captioner.asked().len() == 2).then_some(()) }).await;
+    captioner.set(Mode::Caption("A cat."));
+    let other = app.client.upload("p.jpg", &pictures::unlike(pictures::jpeg(300, 200), 77)).await;
+    assert_eq!(app.client.settled(other).await["caption"], "A cat.", "nobody else waits for it");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn waiting_for_a_provider_comes_to_an_end() {
     let ground = Ground::new(Carrier::InProcess).await;
     let captioner = FakeCaptioner::start(Mode::Refuse(402, "no credits")).await;

@@ -35,19 +35,27 @@ export function captions(changed) {
 
   async function send(method, body, done) {
     const { id } = shown;
+    const sent = drafts.get(id);
+    const focused = document.activeElement;
     busy(true);
     try {
       await call(`/api/images/${id}/caption`, { method, body });
     } catch (error) {
-      if (shown?.id === id) complain(error.message);
+      if (shown.id === id) complain(error.message);
+      else note(error.message, "failure");
       return;
     } finally {
       busy(false);
+      // A button that is disabled drops the focus, and with it the keys.
+      if (shown.id === id && form.contains(focused)) focused.focus();
     }
     note(done);
-    drafts.delete(id);
-    if (shown?.id === id) close();
-    await changed(id);
+    // What was written meanwhile stays.
+    if (drafts.get(id) === sent) {
+      drafts.delete(id);
+      if (shown.id === id) close();
+    }
+    await changed(id).catch((error) => note(error.message, "failure"));
   }
 }
 
