@@ -49,14 +49,14 @@ impl Worker {
             // Leave is only given by a captioner.
             (Leave::Call(_), None) => return Err(no_leave()),
         };
-        let picture = match self.files.read_whole(medium).await {
+        let ends = Instant::now() + self.settings.worker.caption_limit;
+        let picture = match self.thumbnail(medium, ends).await {
             Ok(picture) => picture,
-            Err(error) => {
+            Err(failure) => {
                 self.give_back(&permitted.0).await;
-                return Err(storage_failure(&error));
+                return Err(failure);
             }
         };
-        let ends = Instant::now() + self.settings.worker.caption_limit;
         let mut so_far: Option<Failure> = None;
         loop {
             let (call, captioner) = permitted;
@@ -88,6 +88,13 @@ impl Worker {
             };
             so_far = Some(failure);
         }
+    }
+
+    async fn thumbnail(&self, medium: &FileKey, ends: Instant) -> Result<Vec<u8>, Failure> {
+        let read = tokio::time::timeout_at(ends.into(), self.files.read_whole(medium)).await;
+        let silent =
+            |_| Failure::transient(FailureCode::StorageUnavailable, "the volume did not answer in time");
+        read.map_err(silent)?.map_err(|error| storage_failure(&error))
     }
 
     /// One call, of which a row tells before and after; not beyond `ends`.
