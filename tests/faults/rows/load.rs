@@ -105,7 +105,7 @@ async fn uploads_faster_than_the_workers(arena: Arena) {
     let mut watch = Watch::start(&site, "api 0");
     let begun = Instant::now();
     let uploading = async {
-        while begun.elapsed() < arena.dose(Duration::from_secs(10), Duration::from_secs(600)) {
+        while begun.elapsed() < arena.dose(Duration::from_secs(4), Duration::from_secs(600)) {
             site.upload(40).await;
         }
     };

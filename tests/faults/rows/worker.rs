@@ -121,6 +121,8 @@ async fn a_job_that_kills_its_process(arena: Arena) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(deaths, 3, "one for each attempt");
+    // It lives on, with its connections.
+    site.residents.move_in("limited".to_owned(), worker);
     site.verify().await;
 }
 
