@@ -89,7 +89,6 @@ struct NewCaption {
 #[derive(Object)]
 struct CaptionRequest {
     /// The model to ask; without it, those in the settings.
-    #[oai(nullable)]
     model: Option<Text<{ ModelName::MAX_CHARS }>>,
 }
 

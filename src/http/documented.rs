@@ -11,7 +11,7 @@ use poem_openapi::registry::{
 };
 use poem_openapi::types::Type;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// Operations whose description is mended for those who generate clients from it. Requests pass through untouched.
@@ -62,10 +62,8 @@ impl<T: OpenApi> OpenApi for Documented<T> {
         for (name, scheme) in security_schemes() {
             registry.create_security_scheme(name, scheme);
         }
-        let sent = sent(&T::meta());
-        for (name, schema) in &mut registry.schemas {
-            mend_object(schema, sent.contains(name));
-        }
+        // In what callers send, what may be left out may not be null: this is about answers.
+        registry.schemas.values_mut().for_each(mend_object);
         if let Some(code) = registry.schemas.get_mut(&*ErrorCode::name()) {
             // A closed list would make clients of today refuse the answers of tomorrow.
             code.enum_items.clear();
@@ -129,22 +127,11 @@ fn spelled(header: &str) -> String {
     Vec::from_iter(header.split('-').map(capitalised)).join("-")
 }
 
-/// The types of what callers send as JSON.
-fn sent(apis: &[MetaApi]) -> HashSet<String> {
-    let operations = apis.iter().flat_map(|api| &api.paths).flat_map(|path| &path.operations);
-    let bodies = operations.filter_map(|operation| operation.request.as_ref()).flat_map(|body| &body.content);
-    let name = |schema: &MetaSchemaRef| match schema {
-        MetaSchemaRef::Reference(name) => Some(name.clone()),
-        MetaSchemaRef::Inline(_) => None,
-    };
-    bodies.filter_map(|body| name(&body.schema)).collect()
-}
-
-/// What may be null is written as null, so it is always there; callers may also leave it out of what they send.
-fn mend_object(schema: &mut MetaSchema, is_sent: bool) {
+/// What may be null is written as null, so it is always there.
+fn mend_object(schema: &mut MetaSchema) {
     for (name, property) in &mut schema.properties {
         let MetaSchemaRef::Inline(property) = property else { continue };
-        if property.nullable && !is_sent && !schema.required.contains(name) {
+        if property.nullable && !schema.required.contains(name) {
             schema.required.push(name);
         }
         mend_reference(property);
