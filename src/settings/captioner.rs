@@ -51,7 +51,7 @@ pub struct Captioner {
     /// How long it stays open at first.
     #[serde(rename = "breaker_seconds", deserialize_with = "seconds")]
     pub breaker: Duration,
-    /// How long an image waits for leave to ask.
+    /// How long a caption waits while every provider is left alone.
     #[serde(rename = "give_up_seconds", deserialize_with = "seconds")]
     pub give_up: Duration,
     /// Who is asked when the one above cannot be, in this order.

@@ -51,7 +51,7 @@ impl Store {
     pub async fn end_call(&self, call: CallId, ended: &EndedCall<'_>) -> Result<(), StoreError> {
         let doing = "recording a call";
         let client = self.client(doing).await?;
-        // The image first. A call that was given up for lost was none.
+        // The image first. A call that was given up for lost has ended after all.
         let sql = "
             with image as materialized (
                 select i.id from caption_calls c join jobs j on j.id = c.job_id join images i on i.id = j.image_id

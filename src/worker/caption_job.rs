@@ -42,10 +42,10 @@ impl Worker {
         format: ThumbnailFormat,
         leave: Leave,
     ) -> Result<String, Failure> {
-        let mut permitted = match (leave, &self.captioner) {
+        let (mut call, captioner) = match (leave, &self.captioner) {
             (Leave::Known(text), _) => return Ok(text),
             (Leave::None(failure), _) => return Err(failure),
-            (Leave::Call(permitted), Some(captioner)) => (permitted, captioner),
+            (Leave::Call(call), Some(captioner)) => (call, captioner),
             // Leave is only given by a captioner.
             (Leave::Call(_), None) => return Err(no_leave()),
         };
@@ -53,13 +53,12 @@ impl Worker {
         let picture = match self.thumbnail(medium, ends).await {
             Ok(picture) => picture,
             Err(failure) => {
-                self.give_back(&permitted.0).await;
+                self.give_back(&call).await;
                 return Err(failure);
             }
         };
         let mut so_far: Option<Failure> = None;
         loop {
-            let (call, captioner) = permitted;
             let next = call.provider + 1;
             let failure = match self.ask(lease, captioner, &call, &picture, format, ends).await {
                 Ok(caption) => return Ok(caption.text),
@@ -72,8 +71,8 @@ impl Worker {
                 return Err(hopeful(failure.clone(), Failure::transient(failure.code(), failure.text())));
             }
             let asked = self.first_leave(captioner, lease.job, Some(lease.attempt), next).await;
-            permitted = match asked {
-                Ok(Asked::Leave(Leave::Call(call))) => (call, captioner),
+            call = match asked {
+                Ok(Asked::Leave(Leave::Call(next))) => next,
                 Ok(Asked::Leave(Leave::Known(text))) => return Ok(text),
                 Ok(Asked::Leave(Leave::None(_)) | Asked::NoSuchJob) => return Err(failure),
                 // The next one may be asked later.

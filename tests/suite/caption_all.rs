@@ -87,7 +87,13 @@ async fn new_uploads_do_not_wait_for_it_and_it_can_be_stopped() {
     upload(&app.client, 9).await;
     app.stop().await;
 
-    let own = settings(&url);
+    // Calls hang for longer than all else here takes, and a stop waits for them.
+    let times = [
+        ("DARKROOM_CAPTIONER__CALL_SECONDS", "12"),
+        ("DARKROOM_WORKER__CAPTION_SECONDS", "12"),
+        ("DARKROOM_WORKER__GRACE_SECONDS", "25"),
+    ];
+    let own = [&settings(&url)[..], &times].concat();
     let app = ground.start_all(&own).await;
     let stop = CancellationToken::new();
     let all = Settings::load(None, ground.environment(&own)).unwrap();
