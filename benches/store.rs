@@ -323,6 +323,7 @@ async fn finish(store: &Store, job: JobId) {
         taken_at: None,
         orientation: Orientation::UPRIGHT,
         camera: Some("Canon EOS 80D".to_owned()),
+        description: None,
         has_gps: false,
         exif,
         warnings: Vec::new(),

@@ -2,17 +2,18 @@
 //!
 //! Each module is a room with one job. `tests/architecture.rs` holds what each may know.
 
+pub use darkroom_domain as domain;
+pub use darkroom_pipeline as pipeline;
+pub use darkroom_probe as probe;
+
 pub mod access;
 pub mod app;
 pub mod captioner;
-pub mod domain;
 pub mod embedded;
 pub mod files;
 pub mod http;
 pub mod intake;
 pub mod outgoing;
-pub mod pipeline;
-pub mod probe;
 pub mod queue;
 pub mod relay;
 pub mod settings;

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use darkroom::pipeline::read_metadata;
-use darkroom::probe::probe;
+use darkroom_pipeline::read_metadata;
+use darkroom_probe::probe;
 use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
 

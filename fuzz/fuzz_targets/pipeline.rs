@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use darkroom::domain::{Orientation, ThumbnailSize};
-use darkroom::pipeline::{Limits, Thumbnail, make_thumbnails};
-use darkroom::probe::{Header, probe};
+use darkroom_domain::{Orientation, ThumbnailSize};
+use darkroom_pipeline::{Limits, Thumbnail, make_thumbnails};
+use darkroom_probe::{Header, probe};
 use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
 

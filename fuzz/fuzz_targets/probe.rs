@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use darkroom::probe::{ProbeError, probe};
+use darkroom_probe::{ProbeError, probe};
 use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
 

@@ -48,6 +48,7 @@ pub async fn caption_all(
     };
     // Half of what one worker does at a time: the other half is always free for new uploads.
     let lane = u64::try_from(settings.worker.caption_concurrency / 2).unwrap_or(u64::MAX).max(1);
+    let described = settings.captioner.ask_if_described;
     let (mut queued, mut after, mut told) = (0, None, Instant::now());
     while wish.limit.is_none_or(|limit| queued < limit) {
         anyhow::ensure!(
@@ -64,7 +65,7 @@ pub async fn caption_all(
             stop.run_until_cancelled(tokio::time::sleep(LOOK_AGAIN)).await;
             continue;
         }
-        let Some(step) = tried(|| store.queue_captions(after, most, &gap)).await? else { break };
+        let Some(step) = tried(|| store.queue_captions(after, most, &gap, described)).await? else { break };
         after = Some(step.last);
         queued += step.queued;
     }

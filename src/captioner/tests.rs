@@ -27,6 +27,7 @@ fn settings(provider: CaptionerProvider, url: &str) -> Settings {
         prompt: "What is this?".to_owned(),
         language: String::new(),
         temperature: 0.0,
+        ask_if_described: true,
         max_chars: 100,
         call: Duration::from_secs(20),
         calls_per_minute: 0,

@@ -31,7 +31,7 @@ pub(super) struct Caption {
     /// When it was taken back.
     #[oai(nullable)]
     withdrawn_at: Option<OffsetDateTime>,
-    /// How a model came to it; null for a person's.
+    /// How a model came to it; null for a person's and the file's.
     #[oai(nullable)]
     origin: Option<CaptionOrigin>,
 }
@@ -44,6 +44,8 @@ pub(super) enum CaptionSource {
     Ai,
     /// A person.
     Human,
+    /// The file itself: its Exif, IPTC or XMP data describe the picture.
+    Embedded,
 }
 
 /// How a model came to a caption.
@@ -201,6 +203,7 @@ impl From<domain::CaptionSource> for CaptionSource {
         match source {
             domain::CaptionSource::Ai => Self::Ai,
             domain::CaptionSource::Human => Self::Human,
+            domain::CaptionSource::Embedded => Self::Embedded,
         }
     }
 }

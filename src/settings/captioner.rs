@@ -39,6 +39,8 @@ pub struct Captioner {
     pub temperature: f32,
     /// Characters of a caption.
     pub max_chars: usize,
+    /// Whether a model is asked about a picture that the file itself describes.
+    pub ask_if_described: bool,
     /// Length allowed to a call.
     #[serde(rename = "call_seconds", deserialize_with = "seconds")]
     pub call: Duration,

@@ -40,7 +40,8 @@ impl Store {
     }
 
     /// Queues caption jobs for up to `most` images after `after` that have this gap; `None` at the end of the walk. The images
-    /// stay a success meanwhile. Passed over is what a person has captioned, and what failed: that is retried by itself.
+    /// stay a success meanwhile. Passed over is what a person has captioned, and what failed: that is retried by itself; unless
+    /// `ask_if_described`, also what the file itself describes.
     ///
     /// # Errors
     /// If Postgres is away (then it may or may not have happened, and may be repeated: nothing is queued twice) or refuses.
@@ -49,6 +50,7 @@ impl Store {
         after: Option<ImageId>,
         most: u64,
         gap: &CaptionGap,
+        ask_if_described: bool,
     ) -> Result<Option<CaptionStep>, StoreError> {
         let doing = "queueing captions";
         let client = self.client(doing).await?;
@@ -58,11 +60,13 @@ impl Store {
             gaps as materialized (
                 select i.id from step join images i on i.id = step.id
                 where i.status = 'success'
-                  and (i.caption is null or $4::text[] is not null and coalesce((
-                      select prompt_version from captions where image_id = i.id and source = 'ai'
-                      order by id desc limit 1), 'unknown') <> all ($4))
-                  and not exists (
-                      select from captions where image_id = i.id and source = 'human' and withdrawn_at is null)
+                  and case coalesce((current_caption_record(i.id)).source, case when i.caption <> '' then 'ai' end)
+                      when 'human' then false
+                      when 'embedded' then $5
+                      when 'ai' then $4::text[] is not null and coalesce((
+                          select prompt_version from captions where image_id = i.id and source = 'ai'
+                          order by id desc limit 1), 'unknown') <> all ($4)
+                      else true end
                   and coalesce((
                       select state from jobs where image_id = i.id and kind = 'caption'
                       order by id desc limit 1), 'succeeded') = 'succeeded'
@@ -87,7 +91,7 @@ impl Store {
             CaptionGap::OlderThan(prompts) => Some(prompts),
         };
         let after = after.map_or(i64::MIN, ImageId::get);
-        let values: [Value<'_>; 4] = [&after, &STEP, &bounded(most), &prompts];
+        let values: [Value<'_>; 5] = [&after, &STEP, &bounded(most), &prompts, &ask_if_described];
         let row = query_one(&client, sql, &values).await.doing(doing)?;
         let queued = u64::try_from(row.get::<_, i64>("queued")).unwrap_or_default();
         Ok(row.get::<_, Option<i64>>("last").map(|last| CaptionStep { queued, last: ImageId::new(last) }))

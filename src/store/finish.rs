@@ -200,7 +200,7 @@ async fn end_with_results(
         known as (
             update images set width = $10, height = $11, taken_at = $12, orientation = $13, has_gps = $14, exif = $15,
                 warnings = $16, status = case when $17 then 'processing' else 'success' end,
-                completed_at = case when $17 then null else now() end, camera = $18
+                completed_at = case when $17 then null else now() end, camera = $18, caption = coalesce(caption, $21)
             from closed where images.id = closed.image),
         hashed as (
             insert into perceptual_hashes (image_id, hash) select image, $19 from closed where $19::bigint is not null
@@ -209,6 +209,9 @@ async fn end_with_results(
             insert into findings (image_id, code, sentence, evidence)
             select image, f.* from closed, jsonb_to_recordset($20) as f (code text, sentence text, evidence jsonb)
             on conflict (image_id, code) do update set sentence = excluded.sentence, evidence = excluded.evidence),
+        described as (
+            insert into captions (image_id, source, text) select image, 'embedded', $21 from closed where $21 is not null
+            on conflict (image_id) where source = 'embedded' do update set text = excluded.text),
         asked as (insert into jobs (image_id, kind) select image, 'caption' from closed where $17)
         select image as id, array(select file_key from old) as superseded, pg_notify('darkroom_images', image::text),
             case when $17 then pg_notify('darkroom_jobs', 'caption') end
@@ -224,7 +227,7 @@ async fn end_with_results(
     let orientation = i16::from(metadata.orientation.exif());
     let hash = made.perceptual_hash.map(|hash| hash.bits().cast_signed());
     let findings = findings_as_json(&made.findings);
-    let values: [Value<'_>; 12] = [
+    let values: [Value<'_>; 13] = [
         &thumbnails,
         &width,
         &height,
@@ -237,6 +240,7 @@ async fn end_with_results(
         &metadata.camera,
         &hash,
         &findings,
+        &metadata.description,
     ];
     let row = close(client, closing, &sql, &values).await?;
     row.as_ref().map(superseded).transpose()

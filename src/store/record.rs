@@ -94,9 +94,7 @@ pub(super) const SUMMARY: &str = "
 pub(super) const DETAILS: &str = "
     coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
     coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings, i.callback_url,
-    case when i.caption is not null then case when exists (
-        select from captions c where c.image_id = i.id and c.source = 'human' and c.withdrawn_at is null)
-        then 'human' else 'ai' end end as caption_source,
+    case when i.caption is not null then coalesce((current_caption_record(i.id)).source, 'ai') end as caption_source,
     (select hash from perceptual_hashes h where h.image_id = i.id) as perceptual_hash,
     (select jsonb_agg(f order by f.code) from findings f where f.image_id = i.id) as findings,
     (select jsonb_object_agg(j.kind, jsonb_build_object('state', j.state, 'attempt', j.attempt)) from (

@@ -113,3 +113,35 @@ async fn new_uploads_do_not_wait_for_it_and_it_can_be_stopped() {
     assert!(stopped.contains("told to stop"), "{stopped}");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn what_files_say_of_their_pictures_counts_until_a_model_is_asked() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let captioner = FakeCaptioner::start(Mode::Caption("A model's.")).await;
+    let url = captioner.url();
+    let in_exif = |text: &[u8]| {
+        let picture = pictures::unlike(pictures::jpeg(200, 100), rand::random());
+        pictures::with_exif(&picture, &pictures::exif_texts(&[(0x010e, text)]))
+    };
+    let own = settings(&url);
+    let unasked = [&own[..], &[("DARKROOM_CAPTIONER__ASK_IF_DESCRIBED", "false")]].concat();
+
+    let app = ground.start_all(&unasked).await;
+    let id = app.client.upload("p.jpg", &in_exif(b"Rex, asleep")).await;
+    let image = app.client.settled(id).await;
+    assert_eq!((&image["caption"], &image["caption_source"]), (&json!("Rex, asleep"), &json!("embedded")));
+    let camera = app.client.upload("p.jpg", &in_exif(b"OLYMPUS DIGITAL CAMERA")).await;
+    assert_eq!(app.client.settled(camera).await["caption"], "A model's.");
+    assert_eq!(queue(&ground, &unasked, CaptionWish { older_prompts: true, ..MISSING }).await, 0);
+    app.stop().await;
+    assert_eq!(captioner.asked().len(), 1, "the file has said it already");
+
+    let app = ground.start_all(&own).await;
+    assert_eq!(queue(&ground, &own, MISSING).await, 1);
+    captioned(&app.client, &[id], "A model's.").await;
+    let records = app.client.get(&format!("/api/images/{id}/captions")).await.data()["captions"].clone();
+    let sources: Vec<_> = records.as_array().unwrap().iter().map(|caption| &caption["source"]).collect();
+    assert_eq!(sources, ["ai", "embedded"]);
+    assert!(records[1]["origin"].is_null());
+    app.stop().await;
+}

@@ -58,6 +58,7 @@ pub fn made(lease: Lease, original: &FileKey, wants_caption: bool) -> Ending {
             taken_at: None,
             orientation: Orientation::UPRIGHT,
             camera: None,
+            description: None,
             has_gps: false,
             exif: [("Make".to_owned(), "Canon".to_owned())].into(),
             warnings: Vec::new(),

@@ -1,0 +1,32 @@
+//! From a file to pixels: the one door to all decoders.
+
+use super::pixels::Pixels;
+use super::{Cancelled, Limits, jpeg, png};
+use darkroom_domain::{Failure, ImageFormat};
+use darkroom_probe::Header;
+
+/// Embedded colour profiles above this size are ignored. Those of printing presses have 0.5 to 3 MB.
+pub(super) const MAX_PROFILE_BYTES: usize = 4 << 20;
+
+/// What a file holds.
+pub(super) struct Decoded {
+    /// The picture as stored, not yet upright: at the width that was asked for, its height at least that of the
+    /// thumbnail. It has alpha only if it is transparent, and then colours are multiplied by it.
+    pub(super) pixels: Pixels,
+    /// The embedded ICC profile.
+    pub(super) profile: Option<Vec<u8>>,
+}
+
+/// Decodes the file's (first) picture, wholly or not at all, and narrows it to `to_width` on the way.
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    to_width: u32,
+    limits: &Limits,
+    cancelled: Cancelled<'_>,
+) -> Result<Decoded, Failure> {
+    match header.format() {
+        ImageFormat::Jpeg => jpeg::decode(bytes, header, to_width, limits, cancelled),
+        ImageFormat::Png => png::decode(bytes, header, to_width, cancelled),
+    }
+}

@@ -1,0 +1,135 @@
+//! JPEG, reduced while it is decoded.
+
+mod resources;
+mod segments;
+
+pub(super) use resources::resource;
+pub(super) use segments::{exif, has_index_of_pictures, xmp};
+
+use super::decode::Decoded;
+use super::narrow::Narrowing;
+use super::pixels::{Channels, Pixels};
+use super::{Cancelled, Limits, cost, timed_out};
+use darkroom_domain::{Failure, FailureCode};
+use darkroom_probe::Header;
+use jpeg_reducer::{ColourModel, Decoder, Error, Options, Reduction, Rows, Scrutiny};
+use segments::icc_profile;
+
+/// Decodes `bytes`; see [`super::decode::decode`].
+pub(super) fn decode(
+    bytes: &[u8],
+    header: &Header,
+    to_width: u32,
+    limits: &Limits,
+    cancelled: Cancelled<'_>,
+) -> Result<Decoded, Failure> {
+    let decoder = Decoder::new(bytes).map_err(|error| refuse(&error))?;
+    if (decoder.info().width, decoder.info().height) != (header.width(), header.height()) {
+        let text = "the picture is damaged: it has two headers, which contradict each other";
+        return Err(Failure::permanent(FailureCode::Corrupt, text));
+    }
+    let options = options(header, limits, cancelled);
+    let (width, height) = decoder.size(options.reduction);
+    let mut narrowing = Narrowing::new(width, height, channels(&decoder), to_width);
+    let mut narrowed = Ok(());
+    let mut take = |rows: Rows<'_>| {
+        if narrowed.is_ok() {
+            narrowed = narrowing.take(rows.samples);
+        }
+    };
+    decoder.decode(&options, &mut take).map_err(|error| refuse(&error))?;
+    narrowed?;
+    Ok(Decoded { pixels: narrowing.finish()?, profile: icc_profile(bytes) })
+}
+
+/// A small picture as stored, in full or reduced to half, and its size before; `None` if it is damaged, has more than
+/// `max_pixels`, or is for the press.
+pub(super) fn small(bytes: &[u8], max_pixels: u64) -> Option<(Pixels, (u32, u32))> {
+    let decoder = Decoder::new(bytes).ok()?;
+    let size = (decoder.info().width, decoder.info().height);
+    let channels = channels(&decoder);
+    if channels == Channels::Cmyk {
+        return None;
+    }
+    let reduction = if size.0.min(size.1) < 100 { Reduction::Full } else { Reduction::Half };
+    let mut options = Options::new(reduction);
+    options.limits.max_pixels = max_pixels;
+    options.limits.max_memory_bytes = SMALL_BYTES;
+    let (picture, _) = decoder.picture(&options).ok()?;
+    Some((Pixels::new(picture.width, picture.height, channels, picture.samples).ok()?, size))
+}
+
+/// The most memory for a [`small`] picture: within what is counted for everything that is always there.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// Where the picture ends in the file; `None` if its end is not marked.
+pub(super) fn end(bytes: &[u8]) -> Option<usize> {
+    Decoder::new(bytes).ok()?.end()
+}
+
+fn options<'c>(header: &Header, limits: &Limits, cancelled: Cancelled<'c>) -> Options<'c> {
+    let mut options = Options::new(reduction(header));
+    options.limits.max_pixels = limits.max_pixels;
+    options.limits.max_memory_bytes = limits.memory_budget_bytes;
+    options.interrupted = cancelled;
+    // Damage is told also where the thumbnails do not show it: the original is what somebody wants to keep.
+    options.scrutiny = Scrutiny::Everything;
+    options
+}
+
+/// As far as the longer side keeps what the larger thumbnail asks for.
+fn reduction(header: &Header) -> Reduction {
+    let long_side = header.width().max(header.height());
+    let suits = |reduction: &&Reduction| reduction.of(long_side) >= cost::REDUCED_LONG_SIDE;
+    Reduction::ALL.iter().rfind(suits).copied().unwrap_or(Reduction::Full)
+}
+
+const fn channels(decoder: &Decoder<'_>) -> Channels {
+    match decoder.info().colour {
+        ColourModel::Grey => Channels::Grey,
+        ColourModel::YCbCr | ColourModel::Rgb => Channels::Rgb,
+        ColourModel::Cmyk { .. } | ColourModel::Ycck => Channels::Cmyk,
+    }
+}
+
+/// An upper estimate of the bytes that decoding and narrowing take; 0 for what will be refused at once.
+pub(super) fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
+    let Ok(decoder) = Decoder::new(bytes) else { return 0 };
+    let reduction = reduction(header);
+    let (width, height) = decoder.size(reduction);
+    let profile = icc_profile(bytes).map_or(0, |profile| profile.len() as u64);
+    decoder.memory_bytes(reduction)
+        + cost::narrowing_bytes(width, height, channels(&decoder))
+        + profile * cost::BYTES_OF_PROFILE_BYTE
+}
+
+fn refuse(error: &Error) -> Failure {
+    let (code, text) = match error {
+        Error::Interrupted => return timed_out(),
+        Error::Truncated { .. } | Error::Incomplete { .. } => {
+            (FailureCode::Truncated, format!("the file is not whole: {error}"))
+        }
+        Error::Unsupported(_) | Error::Limit { .. } => {
+            (FailureCode::UnsupportedFeature, format!("the picture cannot be decoded: {error}"))
+        }
+        _ => (FailureCode::Corrupt, format!("the picture is damaged: {error}")),
+    };
+    Failure::permanent(code, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use darkroom_probe::probe;
+    use std::io::Cursor;
+
+    #[test]
+    fn the_reduction_keeps_the_long_side() {
+        let reduction = |long: u16| {
+            let [high, low] = long.to_be_bytes();
+            let frame = [0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 10, high, low, 1, 1, 0x11, 0];
+            reduction(&probe(Cursor::new(frame)).unwrap()).divisor()
+        };
+        assert_eq!([768, 1_534, 1_535, 3_070, 6_000, 65_500].map(reduction), [1, 1, 2, 4, 4, 8]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Resampling with a Lanczos window of three lobes.
+
+use super::pixels::{Channels, Pixels};
+use darkroom_domain::{Failure, FailureCode};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use std::fmt::Display;
+
+/// The size of a `width` × `height` picture that is to fit inside a square of side `bound`: aspect kept, never
+/// enlarged, at least one pixel each way.
+pub(super) fn fit(width: u32, height: u32, bound: u32) -> (u32, u32) {
+    let long_side = u64::from(width.max(height).max(1));
+    if long_side <= u64::from(bound) {
+        return (width, height);
+    }
+    let side = |side: u32| {
+        let rounded = (u64::from(side) * u64::from(bound) + long_side / 2) / long_side;
+        u32::try_from(rounded.max(1)).unwrap_or(bound)
+    };
+    (side(width), side(height))
+}
+
+/// `source` at the given size. An alpha channel must be multiplied in already, see [`premultiply`].
+pub(super) fn shrink(source: &Pixels, (width, height): (u32, u32)) -> Result<Pixels, Failure> {
+    let mut samples = Vec::new();
+    shrink_onto(source, (width, height), &mut samples)?;
+    Pixels::new(width, height, source.channels(), samples)
+}
+
+/// As [`shrink`], with the new samples put behind those that `samples` holds.
+pub(super) fn shrink_onto(source: &Pixels, size: (u32, u32), samples: &mut Vec<u8>) -> Result<(), Failure> {
+    match source.channels() {
+        Channels::Grey => shrink_as::<U8>(source, size, samples),
+        Channels::GreyAlpha => shrink_as::<U8x2>(source, size, samples),
+        Channels::Rgb => shrink_as::<U8x3>(source, size, samples),
+        Channels::Rgba | Channels::Cmyk => shrink_as::<U8x4>(source, size, samples),
+    }
+}
+
+fn shrink_as<P: PixelTrait>(
+    source: &Pixels,
+    (width, height): (u32, u32),
+    samples: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let held = samples.len();
+    samples.resize(held + width as usize * height as usize * P::size(), 0);
+    let from = TypedImageRef::<P>::from_buffer(source.width(), source.height(), source.samples())
+        .map_err(impossible)?;
+    let behind = samples.get_mut(held..).unwrap_or_default();
+    let mut to = TypedImage::<P>::from_buffer(width, height, behind).map_err(impossible)?;
+    let lanczos = ResizeAlg::Convolution(FilterType::Lanczos3);
+    let options = ResizeOptions::new().resize_alg(lanczos).use_alpha(false);
+    Resizer::new().resize_typed::<P>(&from, &mut to, &options).map_err(impossible)
+}
+
+/// Multiplies each colour by its alpha, so that the colour of what cannot be seen does not bleed into what can.
+pub(super) fn premultiply(pixels: &mut Pixels) -> Result<(), Failure> {
+    match pixels.channels() {
+        Channels::GreyAlpha => {
+            MulDiv::new().multiply_alpha_inplace_typed(&mut typed::<U8x2>(pixels)?).map_err(impossible)
+        }
+        Channels::Rgba => {
+            MulDiv::new().multiply_alpha_inplace_typed(&mut typed::<U8x4>(pixels)?).map_err(impossible)
+        }
+        Channels::Grey | Channels::Rgb | Channels::Cmyk => Ok(()),
+    }
+}
+
+/// Takes [`premultiply`] back.
+pub(super) fn unpremultiply(pixels: &mut Pixels) -> Result<(), Failure> {
+    match pixels.channels() {
+        Channels::GreyAlpha => {
+            MulDiv::new().divide_alpha_inplace_typed(&mut typed::<U8x2>(pixels)?).map_err(impossible)
+        }
+        Channels::Rgba => {
+            MulDiv::new().divide_alpha_inplace_typed(&mut typed::<U8x4>(pixels)?).map_err(impossible)
+        }
+        Channels::Grey | Channels::Rgb | Channels::Cmyk => Ok(()),
+    }
+}
+
+fn typed<P: PixelTrait>(pixels: &mut Pixels) -> Result<TypedImage<'_, P>, Failure> {
+    let (width, height) = (pixels.width(), pixels.height());
+    TypedImage::from_buffer(width, height, pixels.samples_mut()).map_err(impossible)
+}
+
+/// [`Pixels`] always has the samples that its size asks for; should that break, the picture fails and not the
+/// process.
+fn impossible(error: impl Display) -> Failure {
+    Failure::permanent(FailureCode::Corrupt, format!("the picture cannot be resized: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn a_thumbnail_fits_keeps_its_aspect_and_never_grows() {
+        assert_eq!(fit(4000, 3000, 512), (512, 384));
+        assert_eq!(fit(3000, 4000, 128), (96, 128));
+        assert_eq!(fit(1, 1, 128), (1, 1));
+        assert_eq!(fit(512, 511, 512), (512, 511));
+        assert_eq!(fit(3, 2000, 512), (1, 512));
+        assert_eq!(fit(65_500, 1, 128), (128, 1));
+        assert_eq!(fit(u32::MAX, u32::MAX, 128), (128, 128));
+    }
+}
