@@ -14,6 +14,7 @@ pub mod files;
 pub mod http;
 pub mod intake;
 pub mod outgoing;
+pub mod own_thread;
 pub mod queue;
 pub mod relay;
 pub mod settings;

@@ -27,12 +27,13 @@ const HOUSE: &str = "
     files     | domain settings                           | everyday async
     queue     | domain settings                           | everyday async lapin
     outgoing  |                                           | reqwest rustls time
-    captioner | domain outgoing settings                  | everyday base64 reqwest sha2
+    own_thread | domain                                   | async rustix
+    captioner | domain outgoing settings own_thread probe pipeline | everyday async base64 darkroom_local_captioner reqwest sha2
     webhooks  | domain outgoing settings                  | everyday async base64 hmac reqwest sha2
     access    | domain settings store                     | everyday async base64 sha2 subtle
     intake    | domain store files probe                  | everyday async sha2
     relay     | domain settings store files queue         | everyday async
-    worker    | domain settings store files queue probe pipeline captioner webhooks | everyday async rustix
+    worker    | domain settings store files queue probe pipeline own_thread captioner webhooks | everyday async
     http      | domain settings store files access intake webhooks | everyday async hyper hyper_util multer poem poem_openapi rustix
     embedded  |                                           | everyday async rustix
     app       | domain settings store files queue captioner webhooks access relay worker http embedded | everyday async anyhow rustix
@@ -178,6 +179,11 @@ fn handful(library: &str) -> Option<&'static str> {
     HANDFULS.iter().find(|(_, libraries)| holds(libraries)).map(|(handful, _)| *handful)
 }
 
+/// The room that a crate of this name is.
+fn room_of(library: &str) -> Option<&str> {
+    library.strip_prefix(ROOM_CRATE).filter(|room| CRATES.contains(room))
+}
+
 /// What the manifests let the rooms name, spelled as in code. The crates that are rooms are none of it.
 fn libraries() -> BTreeSet<String> {
     let folders = CRATES.map(|room| format!("crates/{room}")).into_iter().chain([String::new()]);
@@ -186,7 +192,7 @@ fn libraries() -> BTreeSet<String> {
         let manifest = fs::read_to_string(Path::new(PROJECT).join(folder).join("Cargo.toml")).unwrap();
         libraries.extend(dependencies(DeTable::parse(&manifest).unwrap().get_ref()));
     }
-    libraries.retain(|library| !library.starts_with(ROOM_CRATE));
+    libraries.retain(|library| room_of(library).is_none());
     libraries
 }
 
@@ -222,7 +228,7 @@ impl File {
 
     /// What the file names, as [`names`] spells it, with the lines.
     fn names(&self) -> Vec<(usize, String)> {
-        let spelled = |name: String| match name.strip_prefix(ROOM_CRATE) {
+        let spelled = |name: String| match room_of(&name) {
             Some(room) => format!("crate::{room}"),
             // A crate that is a room knows only itself by this name.
             None if name.starts_with("crate::") && CRATES.contains(&self.room()) => {

@@ -112,6 +112,9 @@ impl App {
             }
         }
         if !consumed.is_empty() {
+            if let Some(captioner) = captioner.as_ref().filter(|_| consumed.contains(&JobKind::Caption)) {
+                captioner.load().await?;
+            }
             let worker = Worker::new(store, files, queue.clone(), captioner, webhooks, &settings);
             let stopping = stop.clone();
             parts.spawn(async move { worker.run(&consumed, stopping).await.context("a consumer panicked") });

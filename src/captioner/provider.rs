@@ -1,43 +1,17 @@
-//! One provider: where it is, how it is spoken to, what it is asked.
+//! One provider: who it is, and what it is asked.
 
-use super::answer::{self, Answer};
-use super::{CaptionerError, clean, hf_image_to_text, openai_chat, refusal};
-use crate::domain::{Caption, Failure, Question};
-use crate::outgoing;
-use crate::settings::Captioner as Settings;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Url};
+use super::local::Local;
+use super::remote::{Form, Remote};
+use super::{CaptionerError, answer, clean, hf_image_to_text, openai_chat};
+use crate::domain::{Caption, Failure, FailureCode, Question};
+use crate::settings::{Captioner as Settings, ProviderForm};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use std::time::{Duration, Instant};
-
-/// The form of call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    OpenaiChat,
-    HfImageToText,
-}
-
-impl Form {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OpenaiChat => "openai_chat",
-            Self::HfImageToText => "hf_image_to_text",
-        }
-    }
-
-    /// Base URL and model where the settings name none.
-    const fn defaults(self) -> (&'static str, &'static str) {
-        match self {
-            Self::OpenaiChat => (openai_chat::DEFAULT_URL, openai_chat::DEFAULT_MODEL),
-            Self::HfImageToText => (hf_image_to_text::DEFAULT_URL, hf_image_to_text::DEFAULT_MODEL),
-        }
-    }
-}
+use std::time::Duration;
 
 /// What the settings say of one provider alone.
 pub(super) struct Named<'a> {
-    pub(super) form: Form,
+    pub(super) form: ProviderForm,
     pub(super) api_key: Option<&'a SecretString>,
     pub(super) url: &'a str,
     pub(super) model: &'a str,
@@ -48,51 +22,74 @@ pub(super) struct Named<'a> {
 /// Somebody who can be asked for a caption.
 #[derive(Debug)]
 pub struct Provider {
-    client: Client,
-    base: Url,
-    form: Form,
+    road: Road,
     endpoint: String,
     question: Question,
-    prompt: String,
-    temperature: f32,
     max_chars: usize,
+    call: Duration,
     per_minute: Option<u32>,
     per_day: Option<u32>,
-    /// Only to blot it out of what the other side says; the client holds its own copy for the header.
-    key: Option<SecretString>,
+}
+
+/// Where the model is.
+#[derive(Debug)]
+enum Road {
+    Remote(Remote),
+    Local(Local),
 }
 
 impl Provider {
     pub(super) fn new(named: Named<'_>, settings: &Settings) -> Result<Self, CaptionerError> {
-        let (own_url, own_model) = named.form.defaults();
-        let base = base_url(or_own(named.url, own_url))?;
-        let model = or_own(named.model, own_model).to_owned();
+        let (max_chars, temperature) = (settings.max_chars, settings.temperature);
         let language = Some(settings.language.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
         let prompt = match &language {
             Some(language) => format!("{} Answer in {language}.", settings.prompt.trim_end()),
             None => settings.prompt.clone(),
         };
-        let (temperature, max_chars) = (settings.temperature, settings.max_chars);
-        let prompt_version = match named.form {
-            Form::OpenaiChat => version(&format!("{prompt}\0{temperature}\0{max_chars}")),
-            // Nothing is asked; the model looks, and says.
-            Form::HfImageToText => version(&format!("\0{max_chars}")),
+        // Where nothing is asked, the model looks, and says.
+        let unasked = || version(&format!("\0{max_chars}"));
+        let remote =
+            |own_url, form| Remote::new(or_own(named.url, own_url), named.api_key, form, settings.call);
+        let (name, own_model, prompt_version, road) = match named.form {
+            ProviderForm::OpenaiChat => {
+                let prompt_version = version(&format!("{prompt}\0{temperature}\0{max_chars}"));
+                let form = Form::OpenaiChat { prompt, temperature, max_chars };
+                let road = Road::Remote(remote(openai_chat::DEFAULT_URL, form)?);
+                ("openai_chat", openai_chat::DEFAULT_MODEL.to_owned(), prompt_version, road)
+            }
+            ProviderForm::HfImageToText => {
+                let road = Road::Remote(remote(hf_image_to_text::DEFAULT_URL, Form::HfImageToText)?);
+                ("hf_image_to_text", hf_image_to_text::DEFAULT_MODEL.to_owned(), unasked(), road)
+            }
+            ProviderForm::Local => {
+                let local = Local::new(&settings.weights)?;
+                ("local", local.name(), unasked(), Road::Local(local))
+            }
         };
-        let client = client(&base, named.api_key, settings.call)?;
-        let provider = named.form.name().to_owned();
+        let model = or_own(named.model, &own_model).to_owned();
         Ok(Self {
-            client,
-            form: named.form,
-            endpoint: endpoint(&base, &model, named.api_key),
-            base,
-            question: Question { provider, model, prompt_version, language },
-            prompt,
-            temperature,
+            endpoint: match &road {
+                Road::Remote(remote) => endpoint(remote.base().as_str(), &model, named.api_key),
+                Road::Local(_) => endpoint(name, &model, None),
+            },
+            road,
+            question: Question { provider: name.to_owned(), model, prompt_version, language },
             max_chars,
+            call: settings.call,
             per_minute: Some(named.per_minute).filter(|calls| *calls > 0),
             per_day: Some(named.per_day).filter(|calls| *calls > 0),
-            key: named.api_key.cloned(),
         })
+    }
+
+    /// Makes ready what takes a while and a lot of memory: the weights of a local model.
+    ///
+    /// # Errors
+    /// If the model cannot be loaded.
+    pub async fn load(&self) -> Result<(), CaptionerError> {
+        match &self.road {
+            Road::Remote(_) => Ok(()),
+            Road::Local(local) => local.load().await,
+        }
     }
 
     /// What is asked, if nobody wishes for another model.
@@ -137,52 +134,26 @@ impl Provider {
         picture: &[u8],
         media_type: &str,
     ) -> Result<Caption, Failure> {
-        let request = self.client.post(self.url(&question.model));
-        let request = match self.form {
-            Form::OpenaiChat => request.json(&openai_chat::Request::new(
-                &question.model,
-                &self.prompt,
-                openai_chat::data_url(picture, media_type),
-                self.max_chars,
-                self.temperature,
-            )),
-            Form::HfImageToText => request.header(CONTENT_TYPE, media_type).body(picture.to_vec()),
+        let Caption { text, tokens } = match &self.road {
+            Road::Remote(remote) => remote.ask(&question.model, picture, media_type).await?,
+            Road::Local(_) if question.model != self.question.model => {
+                return Err(self.only_its_own(question));
+            }
+            Road::Local(local) => local.ask(picture, self.call).await?,
         };
-        let start = Instant::now();
-        let answer = match request.send().await {
-            Ok(response) => Answer::read(response, self.key.as_ref()).await?,
-            Err(error) => return Err(refusal::from_transport(error)),
-        };
-        tracing::debug!(status = answer.status.as_u16(), took = ?start.elapsed(), "the captioner answered");
-        if !answer.status.is_success() {
-            return Err(refusal::from_answer(&answer));
-        }
-        let json = answer.json()?;
-        let (said, tokens) = match self.form {
-            Form::OpenaiChat => (openai_chat::text(json)?, openai_chat::tokens(json)),
-            Form::HfImageToText => (hf_image_to_text::text(json)?, None),
-        };
-        let text = clean::clean(&said, self.max_chars).ok_or_else(|| answer::bad("it holds no words"))?;
+        let text = clean::clean(&text, self.max_chars).ok_or_else(|| answer::bad("it holds no words"))?;
         Ok(Caption { text, tokens })
     }
 
-    fn url(&self, model: &str) -> Url {
-        let path: Vec<&str> = match self.form {
-            Form::OpenaiChat => openai_chat::PATH.to_vec(),
-            Form::HfImageToText => std::iter::once("models").chain(model.split('/')).collect(),
-        };
-        let mut url = self.base.clone();
-        // `base_url` has seen that it has a path.
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        url
+    fn only_its_own(&self, Question { model, .. }: &Question) -> Failure {
+        let text = format!("the local captioner has the model {}, and not {model}", self.question.model);
+        Failure::permanent(FailureCode::CaptionerMisconfigured, text)
     }
 }
 
-fn endpoint(base: &Url, model: &str, key: Option<&SecretString>) -> String {
+fn endpoint(place: &str, model: &str, key: Option<&SecretString>) -> String {
     let account = key.map(|key| format!(" key {}", version(key.expose_secret()))).unwrap_or_default();
-    format!("{} {model}{account}", base.as_str().trim_end_matches('/'))
+    format!("{} {model}{account}", place.trim_end_matches('/'))
 }
 
 /// Eight hexadecimal digits that change with what is asked.
@@ -192,36 +163,4 @@ fn version(asked: &str) -> String {
 
 fn or_own<'a>(chosen: &'a str, own: &'a str) -> &'a str {
     if chosen.trim().is_empty() { own } else { chosen.trim() }
-}
-
-/// A base URL of which no part can be a secret, so that it may be logged.
-fn base_url(text: &str) -> Result<Url, CaptionerError> {
-    let url = Url::parse(text).map_err(|error| CaptionerError::Url(error.to_string()))?;
-    let complaint = if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
-        "it must begin with http:// or https://"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "it holds a user name or a password; the place for a key is captioner.api_key"
-    } else if url.query().is_some() || url.fragment().is_some() {
-        "it must end with its path, without ? or #"
-    } else {
-        return Ok(url);
-    };
-    Err(CaptionerError::Url(complaint.to_owned()))
-}
-
-/// The client, with the key in its head.
-fn client(base: &Url, key: Option<&SecretString>, call: Duration) -> Result<Client, CaptionerError> {
-    let mut headers = HeaderMap::new();
-    if let Some(key) = key {
-        let bearer = format!("Bearer {}", key.expose_secret());
-        let mut value = HeaderValue::try_from(bearer).map_err(|_| CaptionerError::ApiKey)?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
-    let mut builder = outgoing::client(call).default_headers(headers);
-    if base.scheme() == "http" {
-        // TLS cannot happen, so a system without CA certificates is no reason to fail.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(CaptionerError::Client)
 }

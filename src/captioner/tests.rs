@@ -4,13 +4,14 @@ mod fake;
 
 use super::{Captioner, CaptionerError};
 use crate::domain::{Caption, Failure, FailureCode, Persistence, Tokens};
-use crate::settings::{Captioner as Settings, CaptionerFallback, CaptionerProvider, FallbackProvider};
+use crate::settings::{Captioner as Settings, CaptionerFallback, CaptionerProvider, ProviderForm};
 use FailureCode::{
     CaptionerBadAnswer, CaptionerMisconfigured, CaptionerRateLimited, CaptionerRefused, CaptionerUnavailable,
 };
 use fake::{Fake, Reply, http};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const KEY: &str = "hf_/TheKeyThatMustNotShow";
@@ -24,6 +25,7 @@ fn settings(provider: CaptionerProvider, url: &str) -> Settings {
         api_key: Some(SecretString::from(KEY)),
         url: url.to_owned(),
         model: "house/model-1".to_owned(),
+        weights: PathBuf::new(),
         prompt: "What is this?".to_owned(),
         language: String::new(),
         temperature: 0.0,
@@ -137,7 +139,7 @@ async fn fallbacks_are_providers_with_keys_of_their_own() {
     let (first, second) =
         (Fake::start(http("200 OK", &[], GOOD)).await, Fake::start(http("200 OK", &[], "[]")).await);
     let fallback = CaptionerFallback {
-        provider: FallbackProvider::HfImageToText,
+        provider: ProviderForm::HfImageToText,
         api_key: Some(SecretString::from("of-the-second")),
         url: format!("http://{}", second.address),
         model: "m".to_owned(),

@@ -3,6 +3,7 @@
 use super::sections::{seconds, secret};
 use secrecy::SecretString;
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `captioner.provider`
@@ -17,6 +18,8 @@ pub enum CaptionerProvider {
     OpenaiChat,
     /// `POST {url}/models/{model}` with raw bytes.
     HfImageToText,
+    /// A model inside the worker.
+    Local,
 }
 
 /// `captioner.*`
@@ -31,6 +34,8 @@ pub struct Captioner {
     pub url: String,
     /// Model, or empty for the provider's own.
     pub model: String,
+    /// Folder with the weights of `local`.
+    pub weights: PathBuf,
     /// Question of `openai_chat`.
     pub prompt: String,
     /// Language of the answer, or empty.
@@ -62,6 +67,18 @@ pub struct Captioner {
 }
 
 impl Captioner {
+    /// How the first provider is spoken to; `None` where captions are off, which is also what `auto` means without a key.
+    #[must_use]
+    pub const fn form(&self) -> Option<ProviderForm> {
+        match self.provider {
+            CaptionerProvider::Off => None,
+            CaptionerProvider::Auto if self.api_key.is_none() => None,
+            CaptionerProvider::Auto | CaptionerProvider::OpenaiChat => Some(ProviderForm::OpenaiChat),
+            CaptionerProvider::HfImageToText => Some(ProviderForm::HfImageToText),
+            CaptionerProvider::Local => Some(ProviderForm::Local),
+        }
+    }
+
     /// How many providers there are to ask.
     #[must_use]
     pub fn providers(&self) -> u32 {
@@ -74,7 +91,7 @@ impl Captioner {
 #[serde(deny_unknown_fields)]
 pub struct CaptionerFallback {
     /// Which form of call.
-    pub provider: FallbackProvider,
+    pub provider: ProviderForm,
     /// Bearer token; `None` if not set.
     #[serde(default, deserialize_with = "secret")]
     pub api_key: Option<SecretString>,
@@ -92,14 +109,16 @@ pub struct CaptionerFallback {
     pub calls_per_day: u32,
 }
 
-/// `captioner.fallbacks[].provider`
+/// How a provider is spoken to: `captioner.fallbacks[].provider`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FallbackProvider {
+pub enum ProviderForm {
     /// As [`CaptionerProvider::OpenaiChat`].
     OpenaiChat,
     /// As [`CaptionerProvider::HfImageToText`].
     HfImageToText,
+    /// As [`CaptionerProvider::Local`].
+    Local,
 }
 
 /// A list, or (from the environment) the same as JSON. What cannot be understood is not repeated: it may hold a key.
@@ -119,8 +138,8 @@ fn fallbacks<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<CaptionerF
     let read = |(place, item)| {
         serde_json::from_value(item).map_err(|_| {
             refused(&format!(
-                "[{place}] cannot be understood: it is a table with provider (\"openai_chat\" or \"hf_image_to_text\"), and \
-                 at will api_key, url, model, calls_per_minute, calls_per_day"
+                "[{place}] cannot be understood: it is a table with provider (\"openai_chat\", \"hf_image_to_text\" or \"local\"), \
+                 and at will api_key, url, model, calls_per_minute, calls_per_day"
             ))
         })
     };

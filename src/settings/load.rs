@@ -199,10 +199,8 @@ impl Settings {
             "captioner.temperature",
             "must be from 0 to 2",
         )?;
-        let alone = captioner.provider == CaptionerProvider::Off
-            || captioner.provider == CaptionerProvider::Auto && captioner.api_key.is_none();
         refuse_if(
-            alone && !captioner.fallbacks.is_empty(),
+            captioner.form().is_none() && !captioner.fallbacks.is_empty(),
             "captioner.fallbacks",
             "is set, but without captioner.provider (or a key) there is nothing to fall back from",
         )?;

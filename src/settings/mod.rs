@@ -8,7 +8,7 @@ mod load;
 mod sections;
 mod webhooks;
 
-pub use captioner::{Captioner, CaptionerFallback, CaptionerProvider, FallbackProvider};
+pub use captioner::{Captioner, CaptionerFallback, CaptionerProvider, ProviderForm};
 pub use load::SettingsError;
 pub use sections::{
     Amqp, Auth, AuthMode, Database, Embedded, Files, Http, KeyHash, Limits, Log, LogFormat, NoKeyHash, Relay,

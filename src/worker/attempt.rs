@@ -8,7 +8,6 @@ use super::{BACKOFF, Worker};
 use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict, reason};
 use crate::files::FileError;
 use crate::store::{Claim, Ending, Finish, History, Lease, MadeImage, StoreError, Work};
-use std::any::Any;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -169,16 +168,6 @@ pub(super) async fn within<T>(
             format!("not done after {} seconds", limit.as_secs_f64()),
         ))
     })
-}
-
-/// The panic boundary: whatever a job does, the worker lives on.
-pub(super) fn panicked(panic: &(dyn Any + Send)) -> Failure {
-    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => format!("the job panicked: {text}"),
-        (_, Some(text)) => format!("the job panicked: {text}"),
-        _ => "the job panicked".to_owned(),
-    };
-    Failure::permanent(FailureCode::Panicked, text)
 }
 
 /// A volume that is away or full may be back in a moment; a file that is missing will not.

@@ -1,8 +1,8 @@
 //! What a later version reads from each picture is made up for those that an earlier one processed.
 
-use super::own_thread::on_own_thread;
 use crate::domain::{Failure, FileKey, Orientation, PerceptualHash, camera_name, reason};
 use crate::files::{FileError, Files};
+use crate::own_thread::on_own_thread;
 use crate::pipeline::{Limits, perceptual_hash, render};
 use crate::probe::probe;
 use crate::store::{FillIn, FillInStep, Unfilled};

@@ -3,10 +3,10 @@
 use super::Worker;
 use super::admission::Admitted;
 use super::attempt::{Outcome, failed_run, storage_failure, within};
-use super::own_thread::on_own_thread;
 use crate::domain::{
     Failure, FailureCode, FileKey, Finding, Metadata, PerceptualHash, Stage, StageRun, ThumbnailSize,
 };
+use crate::own_thread::on_own_thread;
 use crate::pipeline::{self, Thumbnail, Thumbnails};
 use crate::probe::{self, Header, ProbeError};
 use crate::store::{Ending, Lease, MadeImage, MadeThumbnail};

@@ -10,7 +10,6 @@ mod claim;
 mod fill_in;
 mod image_job;
 mod leave_to_ask;
-mod own_thread;
 mod told;
 mod webhook_job;
 

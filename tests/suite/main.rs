@@ -33,6 +33,8 @@ mod hostile;
 mod hostile_uploads;
 mod key_commands;
 mod keys;
+#[cfg(feature = "local-captions")]
+mod local_captions;
 mod logs;
 mod messages;
 mod rate_limits;

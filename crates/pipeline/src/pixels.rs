@@ -96,6 +96,24 @@ impl Pixels {
         &self.samples
     }
 
+    /// The samples as red, green and blue, on white where something shines through. Not for inks, of which a
+    /// picture that was drawn holds none.
+    #[must_use]
+    pub fn rgb_on_white(&self) -> Vec<u8> {
+        let on_white = |sample: u8, alpha: u8| {
+            let (sample, alpha) = (u32::from(sample), u32::from(alpha));
+            u8::try_from((sample * alpha + 255 * (255 - alpha) + 127) / 255).unwrap_or(u8::MAX)
+        };
+        let rgb = |pixel: &[u8]| match *pixel {
+            [grey] => [grey; 3],
+            [grey, alpha] => [on_white(grey, alpha); 3],
+            [r, g, b, alpha] => [r, g, b].map(|sample| on_white(sample, alpha)),
+            [r, g, b, ..] => [r, g, b],
+            [] => [u8::MAX; 3],
+        };
+        self.iter().flat_map(rgb).collect()
+    }
+
     pub(super) fn samples_mut(&mut self) -> &mut [u8] {
         &mut self.samples
     }
@@ -136,5 +154,21 @@ impl Pixels {
         }
         self.samples.truncate(pixels * to);
         Self { channels: self.channels.opaque(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shines_through_is_white() {
+        let of =
+            |channels, samples: &[u8]| Pixels::new(1, 1, channels, samples.to_vec()).unwrap().rgb_on_white();
+        assert_eq!(of(Channels::Grey, &[7]), [7, 7, 7]);
+        assert_eq!(of(Channels::GreyAlpha, &[7, 0]), [255, 255, 255]);
+        assert_eq!(of(Channels::Rgb, &[1, 2, 3]), [1, 2, 3]);
+        assert_eq!(of(Channels::Rgba, &[1, 2, 3, 255]), [1, 2, 3]);
+        assert_eq!(of(Channels::Rgba, &[0, 255, 100, 51]), [204, 255, 224]);
     }
 }

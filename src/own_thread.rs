@@ -1,7 +1,7 @@
 //! Work on pixels: on a thread of its own, behind a panic boundary, and behind everything that somebody waits for.
 
-use super::attempt::panicked;
 use crate::domain::{Failure, FailureCode};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::oneshot;
 
@@ -10,11 +10,14 @@ use tokio::sync::oneshot;
 /// everything. With 19, a fiftieth, uploads are no faster, and jobs come near their limits.
 const NICENESS: i32 = 10;
 
-/// Does `work`, and waits for it.
+/// Does `work`, and waits for it. Threads that `work` starts are as nice.
 ///
 /// A thread of tokio's pool would stay nice afterwards, and with it whatever the pool does next: only the superuser may
 /// take niceness back.
-pub(super) async fn on_own_thread<T: Send + 'static>(
+///
+/// # Errors
+/// What `work` ends in; `Panicked` if it panics, `OutOfThreads` if there is no thread to be had.
+pub async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let (tell, told) = oneshot::channel();
@@ -31,6 +34,16 @@ pub(super) async fn on_own_thread<T: Send + 'static>(
         return Err(Failure::transient(FailureCode::OutOfThreads, text));
     }
     told.await.unwrap_or_else(|_| Err(panicked(&"its thread ended")))
+}
+
+/// The panic boundary: whatever a job does, the worker lives on.
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => format!("the job panicked: {text}"),
+        (_, Some(text)) => format!("the job panicked: {text}"),
+        _ => "the job panicked".to_owned(),
+    };
+    Failure::permanent(FailureCode::Panicked, text)
 }
 
 #[cfg(test)]
