@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from compose_file import Compose
 from conftest import ROOT
-from installation import PATIENCE, eventually, get
+from installation import PATIENCE, Installation, eventually, get
 
 
 def test_nothing_is_wrong(compose):
@@ -71,9 +70,7 @@ def test_what_it_starts_makes_pictures(installation):
 
 
 def test_what_it_starts_ends_in_time(program, compose, tmp_path):
-    """Last of all, on an installation of its own."""
-    from installation import Installation
-
+    """On an installation of its own, since it is gone afterwards."""
     installation = Installation(compose, tmp_path)
     try:
         installation.start()

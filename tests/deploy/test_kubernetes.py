@@ -4,7 +4,8 @@ import re
 
 import pytest
 from conftest import ROOT
-from manifests import Overlay
+from installation import get
+from manifests import PROBES, RESERVED, Overlay
 
 OVERLAYS = sorted(folder.name for folder in (ROOT / "k8s/overlays").iterdir())
 
@@ -37,9 +38,6 @@ def test_every_pod_is_denied_what_is_not_permitted(overlay):
 
 def test_what_the_probes_ask_is_answered(overlay, installation):
     """The program itself is asked, in each of its roles."""
-    from installation import get
-    from manifests import PROBES
-
     for name, address in installation.addresses.items():
         for probe in PROBES:
             path = overlay.deployment(name).container[probe]["httpGet"]["path"]
@@ -47,6 +45,6 @@ def test_what_the_probes_ask_is_answered(overlay, installation):
 
 
 def test_the_connections_are_as_many_as_is_said(overlay):
-    """docs/kubernetes.md tells what PostgreSQL must permit."""
+    """docs/kubernetes.md tells what PostgreSQL must permit, for production."""
     said = re.search(r"`max_connections` of (\d+)", (ROOT / "docs/kubernetes.md").read_text())
-    assert overlay.connections() <= int(said[1]) - 3
+    assert overlay.connections() <= int(said[1]) - RESERVED
