@@ -95,16 +95,19 @@ class Compose:
             yield f"{name}: files.dir is on no volume"
         if not service.get("read_only"):
             yield f"{name}: its root file system can be written"
-        for url in self.urls(environment):
+        for url in self.urls(arguments, environment):
             host = self.services.get(url.hostname)
             if url.hostname not in LISTENS or host is None:
                 yield f"{name}: {url.hostname} is no service"
             elif url.port != LISTENS[url.hostname] or not host["networks"].keys() & service["networks"].keys():
                 yield f"{name}: {url.hostname} is not reached on port {url.port}"
 
-    def urls(self, environment):
-        """Where a process connects to, inside this installation."""
+    def urls(self, arguments, environment):
+        """Where a process connects to, inside this installation. Who makes no captions only has to know of the captioner."""
+        captions = any(queue.endswith(".caption") for queue in self.program.queues(arguments, environment))
         for variable, value in environment.items():
+            if variable.startswith("DARKROOM_CAPTIONER__") and not captions:
+                continue
             if variable.endswith("_FILE"):
                 value = Path(value).read_text() if Path(value).exists() else ""
             if "__URL" in variable and value and "host.docker.internal" not in value:

@@ -25,9 +25,8 @@ def compose(program, tmp_path_factory):
 @pytest.fixture(scope="session")
 def installation(compose, tmp_path_factory):
     """Running: the API and a worker of each kind."""
-    installation = Installation(compose, tmp_path_factory.mktemp("installation"))
-    yield installation.start()
-    installation.remove()
+    with Installation(compose, tmp_path_factory.mktemp("installation")) as installation:
+        yield installation
 
 
 @pytest.fixture

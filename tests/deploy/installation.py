@@ -32,7 +32,7 @@ def eventually(what, look, patience=PATIENCE):
 
 
 def free_port():
-    """One that nobody listens on. It is known to nobody else before it is taken."""
+    """One that nobody listens on; health checks have to know it before it is taken, so 0 will not do."""
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         return chosen.getsockname()[1]
@@ -55,6 +55,17 @@ class Installation:
         self.secrets = Path(shutil.copytree(compose.secrets, folder / "secrets"))
         self.processes, self.addresses = {}, {}
 
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
     def start(self):
         with psycopg.connect(DATABASE, autocommit=True) as connection:
             connection.execute(f'create database "{self.name}"')
@@ -66,7 +77,6 @@ class Installation:
             self.start_process(service)
         for service in self.compose.ours:
             eventually(f"{service} is healthy", lambda service=service: self.is_healthy(service))
-        return self
 
     def replace(self, secret, value):
         path = self.secrets / secret

@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile say nothing that compose or the program would not understand, and what they start works."""
+"""docker-compose.yml and Dockerfile say nothing that compose or the program would not know, and what they start works."""
 
 import json
 import re
@@ -69,16 +69,12 @@ def test_what_it_starts_makes_pictures(installation):
     assert stages == {"metadata": "success", "thumbnails": "success", "caption": "skipped"}
 
 
-def test_what_it_starts_ends_in_time(program, compose, tmp_path):
+def test_what_it_starts_ends_in_time(compose, tmp_path):
     """On an installation of its own, since it is gone afterwards."""
-    installation = Installation(compose, tmp_path)
-    try:
-        installation.start()
+    with Installation(compose, tmp_path) as installation:
         for service in compose.ours:
             code, took = installation.stop(service)
             assert code == 0, (service, took, installation.log(service))
-    finally:
-        installation.remove()
 
 
 def test_the_image_is_what_the_manifests_say(compose, program):

@@ -35,7 +35,7 @@ IN_KUBERNETES = {
     "a number that must be a text": (
         "components/keda/scaling.yaml", '"500"', "500", "500 is not of type 'string'"),
     "messages in hand that are not counted": (
-        "components/keda/scaling.yaml", "protocol: http", "protocol: amqp", "'http' was expected"),
+        "components/keda/scaling.yaml", " protocol: http\n", " protocol: amqp\n", "'http' was expected"),
     "a port of a probe, by number": (
         "base/patches/process.yaml", "path: /readyz\n              port: http", "path: /readyz\n              port: 8088",
         "a probe asks port 8088"),
@@ -52,8 +52,8 @@ IN_KUBERNETES = {
     "a key for KEDA": (
         "components/keda/scaling.yaml", "key: rabbitmq-management-url", "key: management-url", "has no key management-url"),
     "a Secret": (
-        "base/patches/pod.yaml", "secretKeyRef:\n                  name: darkroom", "secretKeyRef:\n                  name: dark",
-        "there is no Secret dark"),
+        "base/patches/pod.yaml", "secretKeyRef:\n                  name: darkroom",
+        "secretKeyRef:\n                  name: dark", "there is no Secret dark"),
     "a host in the Secret": (
         "overlays/small/secret.example.yaml", "@postgres:5432", "@postgresql:5432", "leads to postgresql:5432"),
     "a port in the Secret": (
@@ -96,7 +96,7 @@ IN_COMPOSE = {
     "a queue that nobody consumes": (
         "docker-compose.yml", '"caption,webhook"', "caption", "nobody consumes darkroom.webhook"),
     "a port": (
-        "docker-compose.yml", ":8080}:8080", ":8080}:8081", "publishes port 8081"),
+        "docker-compose.yml", ":-8080}:8080", ":-8080}:8081", "publishes port 8081"),
     "a health check that asks nobody": (
         "docker-compose.yml", "DARKROOM_WORKER__LISTEN: 127.0.0.1:8081", "DARKROOM_WORKER__LISTEN: ''", "refuses"),
     "a health check of another role": (
@@ -105,6 +105,8 @@ IN_COMPOSE = {
         "docker-compose.yml", "/run/secrets/amqp-url", "/run/secrets/amqp_url", "there is no secret amqp_url"),
     "a secret of others": (
         "docker-compose.yml", "/run/secrets/postgres-password", "/run/secrets/password", "there is no secret password"),
+    "a captioner that nobody may ask": (
+        "docker-compose.yml", "CAPTIONER__URL: ${CAPTIONER_URL:-}", "CAPTIONER__URL: http://olama:11434/v1", "refuses"),
     "a host": (
         "compose/make-secrets", "@postgres:5432", "@database:5432", "database is no service"),
     "too little time to end": (
