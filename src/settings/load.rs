@@ -1,12 +1,11 @@
 //! Reading the settings, and refusing what is unknown or contradicts itself.
 
+use super::environment::ours;
 use super::{AuthMode, CaptionerProvider, DEFAULTS, Settings};
 use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::collections::BTreeSet;
 use std::path::Path;
-
-const PREFIX: &str = "DARKROOM_";
 
 /// Why settings were refused. Each message names the key.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +20,22 @@ pub enum SettingsError {
         key: String,
         /// What may have been meant.
         hint: String,
+    },
+    /// A variable names a file that cannot be read as text.
+    #[error("{variable}: {path} cannot be read: {error}")]
+    NoFile {
+        /// The variable, with its suffix.
+        variable: String,
+        /// What it names.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A value is given twice.
+    #[error("{variable} and {variable}_FILE are both set; only one of them can count")]
+    Twice {
+        /// The variable, without the suffix.
+        variable: String,
     },
     /// A value that cannot be, by itself or beside another.
     #[error("{key}: {reason}")]
@@ -214,32 +229,6 @@ impl Settings {
 
 fn refuse_if(refused: bool, key: &'static str, reason: impl Into<String>) -> Result<(), SettingsError> {
     if refused { Err(SettingsError::Refused { key, reason: reason.into() }) } else { Ok(()) }
-}
-
-/// The variables that are settings, and the one of the old program.
-///
-/// Kubernetes gives every pod variables such as `DARKROOM_API_SERVICE_HOST`, so a single underscore makes no setting;
-/// but one that would be a key with a double underscore is a slip of the pen and refused.
-fn ours(
-    environment: impl IntoIterator<Item = (String, String)>,
-    known: &BTreeSet<String>,
-) -> Result<(config::Map<String, String>, Option<SecretString>), SettingsError> {
-    let mut variables = config::Map::new();
-    let mut hf_api_key = None;
-    for (name, value) in environment {
-        if name == "HF_API_KEY" {
-            hf_api_key = (!value.trim().is_empty()).then(|| SecretString::from(value.trim()));
-            continue;
-        }
-        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-        if rest.contains("__") {
-            variables.insert(name, value);
-        } else if known.contains(&rest.to_lowercase().replacen('_', ".", 1)) {
-            let hint = format!("; did you mean {PREFIX}{}?", rest.replacen('_', "__", 1));
-            return Err(SettingsError::Unknown { key: name, hint });
-        }
-    }
-    Ok((variables, hf_api_key))
 }
 
 /// The dotted names of all values in `config`.

@@ -4,6 +4,7 @@
 //! refused, and so are settings that contradict each other.
 
 mod captioner;
+mod environment;
 mod load;
 mod sections;
 mod webhooks;
