@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What a process may be asked for instead of being the API server or a worker; one at a time.
-const TASKS: [&str; 11] = [
+const TASKS: [&str; 12] = [
     "standalone",
     "migrate",
     "openapi",
@@ -23,6 +23,7 @@ const TASKS: [&str; 11] = [
     "retry_failed",
     "fill_in",
     "caption_all",
+    "fsck",
     "dead_letters",
     "new_key",
     "list_keys",
@@ -94,6 +95,14 @@ struct Arguments {
     /// With --caption-all: also of images whose caption a model gave to another prompt than captioner.prompt of now.
     #[arg(long, requires = "caption_all")]
     older_prompts: bool,
+    /// Compare the files on the volume with the rows that name them: print what is missing, of another length, or belongs to
+    /// nobody, and exit with 0 if nothing is missing or damaged. Nothing is changed, and API and workers may run; what belongs
+    /// to nobody is what the daily sweep would remove.
+    #[arg(long)]
+    fsck: bool,
+    /// With --fsck: also read every original and compare its SHA-256.
+    #[arg(long, requires = "fsck")]
+    contents: bool,
     /// Show the messages that could not be delivered (queue <prefix>.dead), oldest first, and exit. They stay where they
     /// are.
     ///
@@ -232,6 +241,11 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
         let wish = CaptionWish { older_prompts: arguments.older_prompts, limit: arguments.limit };
         let queued = app::caption_all(&settings, wish, &stop).await?;
         return print(&format!("queued: {queued} captions\n"));
+    }
+    if arguments.fsck {
+        let checked = app::fsck(&settings, arguments.contents, &stop, |line| print(line).map(drop)).await?;
+        print(&format!("{checked}\n"))?;
+        return Ok(if checked.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     if arguments.dead_letters {
         let limit = arguments.limit.map_or(LETTERS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

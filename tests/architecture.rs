@@ -24,7 +24,7 @@ const HOUSE: &str = "
     settings  | domain                                    | config secrecy serde serde_json thiserror
     telemetry | settings                                  | thiserror tracing tracing_subscriber
     store     | domain settings                           | everyday async deadpool_postgres refinery tokio_postgres
-    files     | domain settings                           | everyday async
+    files     | domain settings                           | everyday async sha2
     queue     | domain settings                           | everyday async lapin
     outgoing  |                                           | reqwest rustls time
     own_thread | domain                                   | async rustix

@@ -8,10 +8,11 @@ pub use error::FileError;
 pub use sweep::Shelf;
 pub use temp::TempFile;
 
-use crate::domain::FileKey;
+use crate::domain::{FileKey, Sha256};
 use crate::settings;
 use error::Doing;
-use std::io;
+use sha2::Digest;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::fs;
@@ -120,6 +121,30 @@ impl Files {
             }
             read => read.doing("reading", &path),
         }
+    }
+
+    /// The SHA-256 of a file's content.
+    ///
+    /// # Errors
+    /// If it is missing or the volume is away.
+    pub async fn digest(&self, key: &FileKey) -> Result<Sha256, FileError> {
+        let path = self.path(key);
+        let content = self.read(key).await?.content.into_std().await;
+        let digesting = tokio::task::spawn_blocking(move || {
+            let (mut content, mut digest) = (BufReader::with_capacity(1 << 17, content), sha2::Sha256::new());
+            loop {
+                let length = match content.fill_buf()? {
+                    [] => return Ok(digest),
+                    bytes => {
+                        digest.update(bytes);
+                        bytes.len()
+                    }
+                };
+                content.consume(length);
+            }
+        });
+        let digest = digesting.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        Ok(Sha256::new(digest.doing("reading", &path)?.finalize().into()))
     }
 
     /// Removes a file; one that is not there counts as removed.

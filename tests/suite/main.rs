@@ -26,6 +26,7 @@ mod events;
 mod faults;
 mod finding;
 mod flow;
+mod fsck;
 mod full_tables;
 mod gallery;
 mod health;
