@@ -101,6 +101,14 @@ pub struct Received {
     format: ImageFormat,
 }
 
+impl Received {
+    /// How many bytes there are.
+    #[must_use]
+    pub const fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+}
+
 impl Intake {
     /// Takes uploads into `files` and `store`, within `limits`.
     #[must_use]

@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod files;
 pub mod http;
 pub mod intake;
+pub mod metrics;
 pub mod outgoing;
 pub mod own_thread;
 pub mod queue;

@@ -22,9 +22,10 @@ const HOUSE: &str = "
     probe     | domain                                    | thiserror
     pipeline  | domain probe                              | codecs time
     settings  | domain                                    | config secrecy serde serde_json thiserror
+    metrics   | domain                                    | prometheus_client rustix
     telemetry | settings                                  | thiserror tracing tracing_subscriber
     store     | domain settings                           | everyday async deadpool_postgres refinery tokio_postgres
-    files     | domain settings                           | everyday async sha2
+    files     | domain settings                           | everyday async rustix sha2
     queue     | domain settings                           | everyday async lapin
     outgoing  |                                           | reqwest rustls time
     own_thread | domain                                   | async rustix
@@ -32,11 +33,11 @@ const HOUSE: &str = "
     webhooks  | domain outgoing settings                  | everyday async base64 hmac reqwest sha2
     access    | domain settings store                     | everyday async base64 sha2 subtle
     intake    | domain store files probe                  | everyday async sha2
-    relay     | domain settings store files queue         | everyday async
-    worker    | domain settings store files queue probe pipeline own_thread captioner webhooks | everyday async
-    http      | domain settings store files access intake webhooks | everyday async hyper hyper_util multer poem poem_openapi rustix
+    relay     | domain settings store files queue metrics | everyday async
+    worker    | domain settings store files queue probe pipeline own_thread captioner webhooks metrics | everyday async
+    http      | domain settings store files access intake webhooks metrics | everyday async hyper hyper_util multer poem poem_openapi rustix
     embedded  |                                           | everyday async rustix
-    app       | domain settings store files queue captioner webhooks access relay worker http embedded | everyday async anyhow rustix
+    app       | domain settings store files queue captioner webhooks metrics access relay worker http embedded | everyday async anyhow rustix
     main      | domain settings telemetry worker http app | everyday async anyhow clap
 ";
 

@@ -8,6 +8,7 @@ mod fill_in;
 mod fsck;
 mod healthcheck;
 mod keys;
+mod ready;
 mod retries;
 
 pub use caption_all::{CaptionWish, caption_all};
@@ -19,21 +20,22 @@ pub use healthcheck::healthcheck;
 pub use keys::{KeyWish, list_keys, new_key, revoke_key};
 pub use retries::{RetryChoice, RetryReport, retry_failed};
 
-use crate::access::Access;
 use crate::captioner::Captioner;
 use crate::domain::{JobKind, reason};
 use crate::embedded::Embedded;
 use crate::files::Files;
-use crate::http::{self, Bounds, Feed, Listener, Opening, Probes};
+use crate::http::{Bounds, Listener, Opening, Probes};
+use crate::metrics::Metrics;
 use crate::queue::Queue;
-use crate::relay::Relay;
 use crate::settings::Settings;
-use crate::store::{Notices, Store};
+use crate::store::Store;
 use crate::webhooks::Webhooks;
 use crate::worker::{Stopped, Worker};
 use anyhow::Context;
 use connect::{DATABASE, Parts, Progress, VOLUME};
+use ready::Ready;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +60,9 @@ pub struct App {
     embedded: Option<Embedded>,
     grace: Duration,
 }
+
+/// A part of a process, until it ends.
+type Serving = Pin<Box<dyn Future<Output = anyhow::Result<Stopped>> + Send>>;
 
 /// What stopping may take beyond the grace times: the last answers of broker and database.
 const LAST_ANSWERS: Duration = Duration::from_secs(20);
@@ -91,33 +96,23 @@ impl App {
         }
         let Parts { store, files, embedded } = connect::parts(ground, &settings, &progress).await?;
 
+        let metrics = Metrics::default();
         let probes = probes(&role, &store, &files, &queue);
+        let ready =
+            Ready { store: &store, files: &files, metrics: &metrics, settings: &settings, stop: &stop };
         match role {
-            Role::Worker(_) => opening.open(http::health_only(probes, settings.http.request)),
+            Role::Worker(_) => ready.open_worker(&opening, probes),
             Role::Server | Role::Standalone => {
-                let notices = Notices::start(&store, stop.clone());
-                let feed = Feed::new(&store, &settings, bounds.connections);
-                parts.spawn(part(feed.clone().run(notices.clone(), settings.relay.poll, stop.clone())));
-                let state = http::State::new(
-                    store.clone(),
-                    files.clone(),
-                    notices.clone(),
-                    feed,
-                    &settings,
-                    stop.clone(),
-                );
-                let access = Access::start(&store, &settings, stop.clone());
-                let probes = with_keys(probes, &access);
-                opening.open(http::api(state, probes, access));
-                let relay = Relay::new(store.clone(), queue.clone(), files.clone(), notices, &settings);
-                parts.spawn(part(relay.run(stop.clone())));
+                for serving in ready.open_server(&opening, probes, &queue, bounds.connections) {
+                    parts.spawn(serving);
+                }
             }
         }
         if !consumed.is_empty() {
             if let Some(captioner) = captioner.as_ref().filter(|_| consumed.contains(&JobKind::Caption)) {
                 captioner.load().await?;
             }
-            let worker = Worker::new(store, files, queue.clone(), captioner, webhooks, &settings);
+            let worker = Worker::new(store, files, queue.clone(), captioner, webhooks, metrics, &settings);
             let stopping = stop.clone();
             parts.spawn(async move { worker.run(&consumed, stopping).await.context("a consumer panicked") });
         }
@@ -221,15 +216,6 @@ fn probes(role: &Role, store: &Store, files: &Files, queue: &Queue) -> Probes {
         .with("broker", broker_is_essential, move || {
             asked(queue.clone(), |queue| async move { queue.check().await.map_err(|error| reason(&error)) })
         })
-}
-
-/// Where keys are asked for, nobody is served by a process that cannot read them.
-fn with_keys(probes: Probes, access: &Access) -> Probes {
-    if !access.asks_for_keys() {
-        return probes;
-    }
-    let access = access.clone();
-    probes.with("keys", true, move || std::future::ready(access.check()))
 }
 
 async fn asked<T, F: Future>(part: T, question: impl FnOnce(T) -> F) -> F::Output {

@@ -29,6 +29,15 @@ pub struct Files {
     root: Arc<Path>,
 }
 
+/// What a volume can hold, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// What can still be written.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
 /// A stored file, opened for reading.
 #[derive(Debug)]
 pub struct OpenFile {
@@ -169,6 +178,18 @@ impl Files {
         file.flush().await
     }
 
+    /// How much room there is. It blocks, for long if the volume hangs.
+    ///
+    /// # Errors
+    /// If the volume is away.
+    pub fn room(&self) -> Result<Room, FileError> {
+        let volume =
+            rustix::fs::statvfs(&*self.root).map_err(io::Error::from).doing("measuring", &self.root)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+        // The rest of the free blocks is reserved for root.
+        Ok(Room { free: bytes(volume.f_bavail), total: bytes(volume.f_blocks) })
+    }
+
     /// Makes sure that the volume is that of `installation`; one that is nobody's yet may become so if it `may_be_new`.
     ///
     /// The files of a volume are named by the rows of one database; with another, the sweep would find none of them named
@@ -262,6 +283,8 @@ mod tests {
         assert_eq!(std::fs::read_dir(files.root.join(TEMP)).unwrap().count(), 0);
         files.check().await.unwrap();
         assert_eq!(std::fs::read_dir(files.root.join(TEMP)).unwrap().count(), 0);
+        let room = files.room().unwrap();
+        assert!(0 < room.free && room.free <= room.total, "{room:?}");
     }
 
     #[tokio::test]

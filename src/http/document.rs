@@ -8,6 +8,7 @@ use super::gallery::GalleryApi;
 use super::health::HealthApi;
 use super::images::ImagesApi;
 use super::list::ListApi;
+use super::metrics::MetricsApi;
 use super::pictures::PicturesApi;
 use super::similar::SimilarApi;
 use super::stats::StatsApi;
@@ -23,6 +24,7 @@ pub(super) type Apis = Documented<(
     DeliveriesApi,
     StatsApi,
     HealthApi,
+    MetricsApi,
     GalleryApi,
 )>;
 
@@ -37,6 +39,7 @@ pub(super) fn service() -> OpenApiService<Apis, ()> {
         DeliveriesApi,
         StatsApi,
         HealthApi,
+        MetricsApi,
         GalleryApi,
     ));
     // `identifier` would say it better, and is a field of OpenAPI 3.1.

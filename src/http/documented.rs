@@ -34,8 +34,9 @@ impl<T: OpenApi> OpenApi for Documented<T> {
     fn meta() -> Vec<MetaApi> {
         let mut apis = vec![one_of(T::meta())];
         for path in apis.iter_mut().flat_map(|api| &mut api.paths) {
-            let keys: &[_] = if path.path.starts_with("/api/") { &[BEARER, API_KEY] } else { &[] };
             for operation in &mut path.operations {
+                let takes_keys = scopes::needed(operation.method.as_str(), &path.path).is_some();
+                let keys: &[_] = if takes_keys { &[BEARER, API_KEY] } else { &[] };
                 // Either key; and none, because the default installation asks nobody.
                 let one = |scheme: &&'static str| HashMap::from([(*scheme, Vec::new())]);
                 operation.security = keys.iter().map(one).chain([HashMap::new()]).collect();

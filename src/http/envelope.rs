@@ -46,6 +46,32 @@ pub(super) enum ErrorCode {
     Internal,
 }
 
+impl ErrorCode {
+    /// As it is written.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoFile => "no_file",
+            Self::MalformedRequest => "malformed_request",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::NotReady => "not_ready",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Conflict => "conflict",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedType => "unsupported_type",
+            Self::Undecodable => "undecodable",
+            Self::TooManyPixels => "too_many_pixels",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::Overloaded => "overloaded",
+            Self::RateLimited => "rate_limited",
+            Self::StorageFull => "storage_full",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// The form of every refusal.
 #[derive(Object, Debug, Clone)]
 #[oai(example)]
@@ -127,4 +153,22 @@ envelope! {
 envelope! {
     /// The answer to a question for a sign of life.
     HealthAnswer(Health)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
+
+    #[test]
+    fn codes_are_written_as_the_document_says() {
+        let mut registry = poem_openapi::registry::Registry::new();
+        ErrorCode::register(&mut registry);
+        let codes: Vec<_> = registry.schemas.into_values().flat_map(|schema| schema.enum_items).collect();
+        assert!(codes.len() >= 18);
+        for written in codes {
+            let code = ErrorCode::parse_from_json(Some(written.clone())).unwrap();
+            assert_eq!((Some(code.as_str()), code.to_json()), (written.as_str(), Some(written.clone())));
+        }
+    }
 }

@@ -1,39 +1,30 @@
 //! Signs of life. `/livez` depends on nothing; `/readyz` tells which dependency is away.
 
 use super::Tag;
+use super::asked::{Question, Unanswered};
 use super::envelope::HealthAnswer;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How long a dependency may take to answer before it is reported as silent.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long an answer is passed on to others who ask.
-const FRESH: Duration = Duration::from_millis(500);
 
 /// Characters of an answer that are passed on; a dependency may say anything.
 const LONGEST: usize = 300;
 
 type Answer = Result<(), String>;
-type Check = Box<dyn Fn() -> BoxFuture<'static, Answer> + Send + Sync>;
-/// A question under way, or its answer and when it came; all who ask meanwhile wait for the same.
-type Asked = Shared<BoxFuture<'static, (Answer, Instant)>>;
 
-/// A question to one dependency, which is never asked twice at the same time: if it hangs, those who ask after it must not
-/// take one connection or one thread after the other.
+/// A question to one dependency.
 struct Probe {
     name: &'static str,
     /// Whether this process is of no use without it.
     essential: bool,
-    check: Check,
-    asked: Mutex<Option<Asked>>,
+    question: Question<Answer>,
 }
 
 /// All dependencies of this process.
@@ -54,12 +45,11 @@ impl Probes {
         E: std::fmt::Display,
         F: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let check: Check = Box::new(move || {
+        let question = Question::new(move || {
             let asked = check();
             async move { asked.await.map_err(|error| error.to_string().chars().take(LONGEST).collect()) }
-                .boxed()
         });
-        self.0.push(Arc::new(Probe { name, essential, check, asked: Mutex::default() }));
+        self.0.push(Arc::new(Probe { name, essential, question }));
         self
     }
 
@@ -76,26 +66,11 @@ impl Probes {
 
 impl Probe {
     async fn answer(&self) -> Answer {
-        match tokio::time::timeout(PATIENCE, self.asked()).await {
-            Ok((answer, _)) => answer,
-            Err(_) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+        match self.question.answer(PATIENCE).await {
+            Ok(answer) => answer,
+            Err(Unanswered::TooLate) => Err(format!("no answer within {} seconds", PATIENCE.as_secs())),
+            Err(Unanswered::BrokenOff) => Err("the check broke off".to_owned()),
         }
-    }
-
-    /// The question that is under way, the answer that has just come, or a new question.
-    fn asked(&self) -> Asked {
-        // Nothing that can panic is done under the lock.
-        let mut slot = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = slot.as_ref().filter(|asked| asked.peek().is_none_or(|(_, at)| at.elapsed() < FRESH));
-        if let Some(asked) = known {
-            return asked.clone();
-        }
-        // On its own, so that it is brought to its end although those who asked have gone.
-        let asking = tokio::spawn((self.check)());
-        let answer = async move {
-            (asking.await.unwrap_or_else(|_| Err("the check broke off".to_owned())), Instant::now())
-        };
-        slot.insert(answer.boxed().shared()).clone()
     }
 }
 
@@ -153,6 +128,7 @@ impl HealthApi {
 
 #[cfg(test)]
 mod tests {
+    use super::super::asked::FRESH;
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -168,7 +144,7 @@ mod tests {
         for (ready, health) in all {
             assert_eq!((ready, health.checks["volume"].as_str()), (false, "no answer within 3 seconds"));
         }
-        drop(probes.0[0].asked());
+        assert_eq!(probes.0[0].question.answer(Duration::ZERO).await, Err(Unanswered::TooLate));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 

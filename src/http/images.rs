@@ -68,11 +68,11 @@ impl ImagesApi {
         // The library takes a header that is not ASCII for one that is absent; the caller would count on it in vain.
         if idempotency_key.0.is_none() && headers.contains_key("idempotency-key") {
             let refusal = Refusal::Malformed("The header `Idempotency-Key` must be ASCII".to_owned());
-            return Err(form.refuse(refusal).await.into());
+            return Err(form.refuse(&state, refusal).await.into());
         }
         let _place = match state.begin_upload() {
             Ok(place) => place,
-            Err(refusal) => return Err(form.refuse(refusal).await.into()),
+            Err(refusal) => return Err(form.refuse(&state, refusal).await.into()),
         };
         let idempotency_key = idempotency_key.0.map(|key| IdempotencyKey { caller: caller.clone(), key });
         let (receipt, name) = form.receive(&state, idempotency_key).await?;

@@ -2,9 +2,11 @@
 
 mod access;
 mod allowed;
+mod asked;
 mod bounded;
 mod captions;
 mod catch;
+mod counted;
 mod cursor;
 mod deliveries;
 mod disposition;
@@ -18,6 +20,7 @@ mod health;
 mod images;
 mod incoming;
 mod list;
+mod metrics;
 mod opening;
 mod pictures;
 mod refusal;
@@ -36,8 +39,9 @@ mod upload;
 pub use document::{json, yaml};
 pub use events::Feed;
 pub use health::Probes;
+pub use metrics::Gauges;
 pub use opening::Opening;
-pub use serve::{api, health_only};
+pub use serve::{api, worker};
 pub use server::{Bounds, Listener};
 pub use state::State;
 

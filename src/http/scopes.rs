@@ -3,8 +3,8 @@
 use super::allowed::fits;
 use crate::domain::Scope;
 
-/// Every operation below `/api`; a test holds it against the document. HEAD is GET.
-const NEEDS: [(&str, &str, Scope); 17] = [
+/// Every operation below `/api`, and who else asks for a key; a test holds it against the document. HEAD is GET.
+const NEEDS: [(&str, &str, Scope); 18] = [
     ("POST", "/api/images", Scope::Write),
     ("GET", "/api/images", Scope::Read),
     ("GET", "/api/images/{id}", Scope::Read),
@@ -22,17 +22,21 @@ const NEEDS: [(&str, &str, Scope); 17] = [
     ("GET", "/api/images/{id}/deliveries", Scope::Read),
     ("POST", "/api/images/{id}/deliveries/{delivery_id}/replay", Scope::Write),
     ("GET", "/api/stats", Scope::Read),
+    ("GET", "/metrics", Scope::Read),
 ];
 
-/// What a request needs; `None` outside of `/api`, where everybody may look. What is in no row, such as a method that a path
-/// does not know, is left to those who may do everything.
+/// What a request needs; `None` outside of the table and of `/api`, where everybody may look. What is below `/api` and in no
+/// row, such as a method that a path does not know, is left to those who may do everything.
 pub(super) fn needed(method: &str, path: &str) -> Option<Scope> {
     let path = path.trim_end_matches('/');
-    if path != "/api" && !path.starts_with("/api/") {
-        return None;
-    }
     let method = if method == "HEAD" { "GET" } else { method };
-    Some(in_table(method, path).unwrap_or(Scope::Admin))
+    let is_below_api = path == "/api" || path.starts_with("/api/");
+    in_table(method, path).or(is_below_api.then_some(Scope::Admin))
+}
+
+/// The template of a path that has a row.
+pub(super) fn template(path: &str) -> Option<&'static str> {
+    NEEDS.iter().map(|(_, template, _)| *template).find(|template| fits(template, path))
 }
 
 /// How the document says what an operation needs, where it tells of the refusal of those who may not.
@@ -54,7 +58,7 @@ mod tests {
     use super::super::document;
     use super::*;
 
-    /// `METHOD /path` of all operations of the document that are below `/api`.
+    /// Method and path of all operations of the document but signs of life.
     fn operations() -> Vec<(String, String)> {
         let document: serde_json::Value = serde_json::from_str(&document::json()).unwrap();
         let paths = document["paths"].as_object().unwrap().clone();
@@ -62,7 +66,11 @@ mod tests {
             let methods: Vec<_> = methods.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
             methods.into_iter().map(move |method| (method, path.clone()))
         };
-        paths.into_iter().filter(|(path, _)| path.starts_with("/api/")).flat_map(of).collect()
+        paths
+            .into_iter()
+            .filter(|(path, _)| !["/livez", "/readyz"].contains(&path.as_str()))
+            .flat_map(of)
+            .collect()
     }
 
     #[test]
@@ -92,6 +100,9 @@ mod tests {
             ("PUT", "/api/images/7", Some(Scope::Admin)),
             ("GET", "/api/nothing", Some(Scope::Admin)),
             ("GET", "/api", Some(Scope::Admin)),
+            ("GET", "/metrics", Some(Scope::Read)),
+            ("HEAD", "/metrics/", Some(Scope::Read)),
+            ("POST", "/metrics", None),
             ("GET", "/livez", None),
             ("GET", "/", None),
             ("GET", "/apis", None),

@@ -3,10 +3,13 @@
 use super::access::with_access;
 use super::allowed::{Allowed, with_allowed};
 use super::bounded::with_bounds;
+use super::counted::with_count;
 use super::health::{HealthApi, Probes};
+use super::metrics::{Gauges, MetricsApi};
 use super::state::State;
 use super::{catch, document, request_id};
 use crate::access::Access;
+use crate::metrics::Metrics;
 use poem::http::header;
 use poem::middleware::CatchPanic;
 use poem::{Endpoint, EndpointExt, Response, Route, get, handler};
@@ -14,23 +17,35 @@ use poem_openapi::OpenApiService;
 use std::time::Duration;
 
 /// The API server: all operations, the gallery, the document, Swagger UI.
-pub fn api(state: State, probes: Probes, access: Access) -> impl Endpoint<Output = Response> + 'static {
+pub fn api(
+    state: State,
+    probes: Probes,
+    gauges: Gauges,
+    access: Access,
+) -> impl Endpoint<Output = Response> + 'static {
     let service = document::service();
     let routes = Route::new()
         .nest("/docs", service.swagger_ui())
         .at("/openapi.json", get(openapi_json))
         .at("/openapi.yaml", get(openapi_yaml))
         .nest("/", service);
-    let limit = state.request;
-    let guarded = routes.data(state).data(probes).around(move |endpoint, request| {
+    let (limit, metrics) = (state.request, gauges.metrics());
+    let guarded = routes.data(state).data(probes).data(gauges).around(move |endpoint, request| {
         let access = access.clone();
         async move { with_access(access, endpoint, request).await }
     });
-    enveloped(guarded, limit)
+    counted(enveloped(guarded, limit), metrics)
 }
 
-/// The server of a worker: health, and nothing else. A request may take `limit`.
-pub fn health_only(probes: Probes, limit: Duration) -> impl Endpoint<Output = Response> + 'static {
+/// The server of a worker: health and metrics, and nothing else. A request may take `limit`.
+pub fn worker(probes: Probes, gauges: Gauges, limit: Duration) -> impl Endpoint<Output = Response> + 'static {
+    let service = OpenApiService::new((HealthApi, MetricsApi), "Darkroom worker", env!("CARGO_PKG_VERSION"));
+    let metrics = gauges.metrics();
+    counted(enveloped(Route::new().nest("/", service).data(probes).data(gauges), limit), metrics)
+}
+
+/// Health, and nothing else. A request may take `limit`.
+pub(super) fn health_only(probes: Probes, limit: Duration) -> impl Endpoint<Output = Response> + 'static {
     let service = OpenApiService::new(HealthApi, "Darkroom worker", env!("CARGO_PKG_VERSION"));
     enveloped(Route::new().nest("/", service).data(probes), limit)
 }
@@ -50,6 +65,18 @@ fn enveloped<E: Endpoint + 'static>(
             async move { with_allowed(allowed, endpoint, request).await }
         })
         .around(|endpoint, request| async move { request_id::with_request_id(endpoint, request).await })
+        .map_to_response()
+}
+
+fn counted<E: Endpoint + 'static>(
+    endpoint: E,
+    metrics: Metrics,
+) -> impl Endpoint<Output = Response> + 'static {
+    endpoint
+        .around(move |endpoint, request| {
+            let metrics = metrics.clone();
+            async move { with_count(metrics, endpoint, request).await }
+        })
         .map_to_response()
 }
 

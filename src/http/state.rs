@@ -4,6 +4,7 @@ use super::events::Feed;
 use super::refusal::Refusal;
 use crate::files::Files;
 use crate::intake::{Intake, Limits};
+use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::store::{Notices, Store};
 use crate::webhooks::Callbacks;
@@ -22,6 +23,7 @@ pub struct State {
     pub(super) notices: Notices,
     pub(super) feed: Feed,
     pub(super) callbacks: Callbacks,
+    pub(super) metrics: Metrics,
     pub(super) max_upload_bytes: u64,
     pub(super) upload_total: Duration,
     pub(super) upload_idle: Duration,
@@ -39,6 +41,7 @@ impl State {
         files: Files,
         notices: Notices,
         feed: Feed,
+        metrics: Metrics,
         settings: &Settings,
         stop: CancellationToken,
     ) -> Self {
@@ -56,6 +59,7 @@ impl State {
             notices,
             feed,
             callbacks: Callbacks::from_settings(&settings.webhooks),
+            metrics,
             max_upload_bytes: limits.max_upload_bytes,
             upload_total: http.upload_total,
             upload_idle: http.upload_idle,

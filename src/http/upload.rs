@@ -51,12 +51,13 @@ impl UploadForm {
         let received = timeout(state.upload_total, self.read(state, idempotency_key)).await;
         match received.unwrap_or_else(|_| Err(Refusal::Malformed("The upload took too long".to_owned()))) {
             Ok(received) => Ok(received),
-            Err(refusal) => Err(self.refuse(refusal).await),
+            Err(refusal) => Err(self.refuse(state, refusal).await),
         }
     }
 
     /// Hears the client out before it is told no.
-    pub(super) async fn refuse(&self, refusal: Refusal) -> Refusal {
+    pub(super) async fn refuse(&self, state: &State, refusal: Refusal) -> Refusal {
+        state.metrics.upload_refused(refusal.status_and_code().1.as_str());
         self.body.drain().await;
         refusal
     }
@@ -90,7 +91,12 @@ impl UploadForm {
         }
         let (received, name) = file.ok_or(Refusal::NoFile)?;
         let callback = callback.flatten().or_else(|| state.callbacks.default().cloned());
+        let bytes = received.size_bytes();
         let receipt = state.intake.keep(received, name.clone(), idempotency_key, callback).await?;
+        match receipt {
+            Receipt::New(_) => state.metrics.upload_accepted(bytes),
+            Receipt::Repeated(_) => state.metrics.upload_repeated(),
+        }
         Ok((receipt, name))
     }
 

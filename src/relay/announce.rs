@@ -4,7 +4,7 @@ use super::Relay;
 use crate::domain::{Backoff, JobKind, Outage, reason};
 use crate::queue::{Announcement, QueueError};
 use crate::store::{Notice, StoreError, Subscription};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Jobs announced in one batch.
@@ -81,21 +81,27 @@ impl Relay {
         let batch: Vec<_> =
             due.iter().map(|due| Announcement { job: due.job, image: due.image, kind: due.kind }).collect();
         let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
+        let begun = Instant::now();
         let publishing = tokio::time::timeout(LEASE / 2, self.queue.publish(kind, &batch)).await;
         let stored = match publishing.unwrap_or(Err(QueueError::Silent("publishing"))) {
             Ok(stored) => stored,
             Err(error) => {
+                self.metrics.announcements_failed(kind, jobs.len());
                 // Some may have been stored all the same; a doubled announcement is harmless.
                 self.store.release_announcement(lease, &jobs).await?;
                 return Err(error.into());
             }
         };
+        for (due, _) in due.iter().zip(&stored).filter(|(_, stored)| **stored) {
+            self.metrics.announced(kind, due.waited + begun.elapsed());
+        }
         let (announced, returned): (Vec<_>, Vec<_>) =
             jobs.into_iter().zip(stored).partition(|(_, stored)| *stored);
         let ids = |part: Vec<(_, bool)>| part.into_iter().map(|(job, _)| job).collect::<Vec<_>>();
         let (announced, returned) = (ids(announced), ids(returned));
         self.store.mark_announced(lease, &announced).await?;
         if !returned.is_empty() {
+            self.metrics.announcements_returned(kind, returned.len());
             self.store.release_announcement(lease, &returned).await?;
             return Err(AnnounceError::Returned(returned.len()));
         }

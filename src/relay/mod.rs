@@ -11,6 +11,7 @@ mod sweep;
 
 use crate::domain::JobKind;
 use crate::files::Files;
+use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::store::{Notices, Store};
@@ -25,6 +26,7 @@ pub struct Relay {
     queue: Queue,
     files: Files,
     notices: Notices,
+    metrics: Metrics,
     poll: Duration,
     reannounce_after: Duration,
     sweep_after: Duration,
@@ -38,12 +40,20 @@ pub struct Relay {
 impl Relay {
     /// A relay from `store` to `queue`.
     #[must_use]
-    pub fn new(store: Store, queue: Queue, files: Files, notices: Notices, settings: &Settings) -> Self {
+    pub fn new(
+        store: Store,
+        queue: Queue,
+        files: Files,
+        notices: Notices,
+        metrics: Metrics,
+        settings: &Settings,
+    ) -> Self {
         Self {
             store,
             queue,
             files,
             notices,
+            metrics,
             poll: settings.relay.poll,
             reannounce_after: settings.relay.reannounce,
             sweep_after: settings.files.sweep_after,

@@ -24,6 +24,8 @@ impl Relay {
             for lost in self.store.requeue_expired(*kind, *max_attempts).await? {
                 let (image, job, attempt) = (lost.image.get(), lost.job.get(), lost.attempt.get());
                 tracing::warn!(image, job, attempt, %kind, "its worker vanished; queued again");
+                self.metrics.job_found_lost(*kind);
+                self.metrics.job_retried(*kind, FailureCode::WorkerLost);
             }
             for lost in self.store.expired_for_good(*kind, *max_attempts).await? {
                 self.give_up(lost).await?;
@@ -56,6 +58,8 @@ impl Relay {
         let failure = Failure::permanent(FailureCode::WorkerLost, text);
         match self.store.end_job(lost, &Ending::Failed(failure.clone()), &unfinished(kind, failure)).await? {
             Finish::Recorded { .. } => {
+                self.metrics.job_found_lost(kind);
+                self.metrics.job_failed(kind, FailureCode::WorkerLost);
                 let remedy = kind.remedy(image, job);
                 let (image, job, attempt) = (image.get(), job.get(), attempt.get());
                 tracing::error!(
@@ -79,6 +83,7 @@ impl Relay {
         let waiting = self.queue.waiting(kind).await?;
         let found = self.store.reannounce(kind, waiting == 0, self.reannounce_after).await?;
         if found > 0 {
+            self.metrics.announcements_lost(kind, found);
             tracing::warn!(%kind, jobs = found, "the broker no longer holds announced jobs; announcing them again");
         }
         Ok(())

@@ -18,6 +18,8 @@ pub struct DueJob {
     pub image: ImageId,
     /// Its kind, which is its queue.
     pub kind: JobKind,
+    /// How long it has been due.
+    pub waited: Duration,
 }
 
 /// The right to say how the announcement of some jobs went.
@@ -45,7 +47,7 @@ impl Store {
             where id in (
                 select id from jobs where {} and announce_at <= now()
                 order by announce_at limit $1 for update skip locked)
-            returning id, image_id, kind, announce_at",
+            returning id, image_id, kind, announce_at, extract(epoch from now() - due_at)::float8 as waited",
             to_announce(kind)
         );
         let rows = query(&transaction, &sql, &[&limit, &lease.as_secs_f64()]).await.doing(doing)?;
@@ -174,7 +176,7 @@ impl Store {
 
 /// The condition of the index of a kind, word for word: a kind that is a value of the statement would not be known when the
 /// statement is planned.
-fn to_announce(kind: JobKind) -> String {
+pub(super) fn to_announce(kind: JobKind) -> String {
     format!("kind = '{kind}' and state = 'queued' and announce_at is not null")
 }
 
@@ -184,5 +186,6 @@ fn due_job(row: &tokio_postgres::Row) -> Result<DueJob, StoreError> {
         job: JobId::new(id),
         image: ImageId::new(row.get("image_id")),
         kind: parsed(row, "jobs", "kind", id)?,
+        waited: Duration::try_from_secs_f64(row.get("waited")).unwrap_or_default(),
     })
 }

@@ -4,6 +4,7 @@
 //! in a circle. `now()` of Postgres is the only wall clock.
 
 mod announcements;
+mod backlog;
 mod caption_calls;
 mod caption_gaps;
 mod caption_permits;
@@ -33,6 +34,7 @@ mod uploads;
 mod webhooks;
 
 pub use announcements::{AnnouncementLease, DueJob};
+pub use backlog::{Backlog, PoolStatus};
 pub use caption_calls::{EndedCall, ProviderVerdict};
 pub use caption_gaps::{CaptionGap, CaptionStep};
 pub use caption_permits::{CallPermit, Wait, WaitReason, WantedCall};

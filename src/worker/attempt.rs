@@ -21,6 +21,7 @@ pub(super) struct Outcome {
 impl Worker {
     pub(super) async fn attempt(&self, Taken { claim: Claim { lease, work }, prepared }: Taken) {
         let begun = Instant::now();
+        let _running = self.metrics.attempt_begins(lease.kind, lease.waited);
         // Cancelled when nobody waits for the result any more: the lease was lost, the time is up, the process is ending.
         let cancelled = CancellationToken::new();
         let _guard = cancelled.clone().drop_guard();
@@ -83,6 +84,9 @@ impl Worker {
     async fn settle(&self, lease: Lease, Outcome { history, result }: Outcome, begun: Instant) {
         let Lease { image, job, attempt, kind, .. } = lease;
         let policy = self.settings.retry_policy(kind);
+        if let History::Stages(runs) = &history {
+            runs.iter().for_each(|run| self.metrics.stage_ran(run.stage, run.run));
+        }
         let verdict = |failure: &Failure| Verdict::of(failure, attempt, policy, rand::random());
         let (ending, retry) = match result {
             Ok(ending) => (ending, None),
@@ -107,6 +111,7 @@ impl Worker {
         };
         let told = if finish == Finish::LeaseLost { Told::LeaseLost } else { Told::of(&ending, retry) };
         told.log(lease, begun.elapsed());
+        told.count(kind, &self.metrics);
         self.discard(lease, finish, &ending).await;
     }
 

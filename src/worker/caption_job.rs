@@ -114,6 +114,8 @@ impl Worker {
         let result = tokio::time::timeout_at(ends.into(), asking).await.unwrap_or_else(|_| {
             Err(Failure::transient(FailureCode::CaptionerUnavailable, "the captioner did not answer in time"))
         });
+        let (named, failure) = (&permitted.question.provider, result.as_ref().err().map(Failure::code));
+        self.metrics.captioner_called(named, failure, begun.elapsed());
         let is_its_own = permitted.question.model == provider.question().model;
         let has_fallback = permitted.provider + 1 < captioner.providers().len();
         let verdict = match is_its_own {

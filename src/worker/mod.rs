@@ -18,6 +18,7 @@ pub use fill_in::{LookedAt, look_again};
 use crate::captioner::Captioner;
 use crate::domain::{Backoff, JobKind, Outage, reason};
 use crate::files::Files;
+use crate::metrics::Metrics;
 use crate::queue::{Delivery, Queue};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -40,6 +41,7 @@ pub struct Worker {
     queue: Queue,
     captioner: Option<Captioner>,
     webhooks: Option<Webhooks>,
+    metrics: Metrics,
     settings: Settings,
     memory: Admission,
     /// Until when no captioner needs to be asked for.
@@ -67,6 +69,7 @@ impl Worker {
         queue: Queue,
         captioner: Option<Captioner>,
         webhooks: Option<Webhooks>,
+        metrics: Metrics,
         settings: &Settings,
     ) -> Arc<Self> {
         let memory = Admission::new(settings.worker.memory_budget_bytes);
@@ -76,6 +79,7 @@ impl Worker {
             queue,
             captioner,
             webhooks,
+            metrics,
             settings: settings.clone(),
             memory,
             captions_held: Mutex::default(),

@@ -1,6 +1,7 @@
-//! What the log is told of an attempt: one line, with the ids, and with what happens next.
+//! What is told of an attempt: to the log one line, with the ids, and with what happens next; and to the metrics.
 
-use crate::domain::Failure;
+use crate::domain::{Failure, JobKind};
+use crate::metrics::Metrics;
 use crate::store::{Ending, Lease};
 use std::time::Duration;
 
@@ -18,6 +19,15 @@ impl<'a> Told<'a> {
             (Ending::Failed(failure), Some(wait)) => Self::Retried(failure, wait),
             (Ending::Failed(failure), None) => Self::Failed(failure),
             _ => Self::Done,
+        }
+    }
+
+    pub(super) fn count(&self, kind: JobKind, metrics: &Metrics) {
+        match self {
+            Self::Done => metrics.job_succeeded(kind),
+            Self::Retried(failure, _) => metrics.job_retried(kind, failure.code()),
+            Self::Failed(failure) => metrics.job_failed(kind, failure.code()),
+            Self::LeaseLost => metrics.lease_lost(kind),
         }
     }
 

@@ -24,10 +24,13 @@ impl Worker {
         };
         let call = match &self.webhooks {
             Some(webhooks) => {
-                cancelled.run_until_cancelled(webhooks.deliver(event, now)).await.unwrap_or_else(|| {
+                let called = cancelled.run_until_cancelled(webhooks.deliver(event, now)).await;
+                let call = called.unwrap_or_else(|| {
                     let text = "the lease was lost during the call";
                     untold(Failure::transient(FailureCode::WebhookUnreachable, text))
-                })
+                });
+                self.metrics.webhook_called(call.failure.as_ref().map(Failure::code), call.took);
+                call
             }
             // Such a worker takes no webhooks; only a message that names another kind than its job has leads here.
             None => untold(Failure::transient(

@@ -22,6 +22,11 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     all.collect()
 }
 
+/// Below `/api`, and for what is told of the whole to who scrapes it.
+fn asks_for_keys(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/metrics"
+}
+
 fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
     object.as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value))
 }
@@ -40,7 +45,7 @@ fn every_operation_is_named_described_and_says_who_may_call() {
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
         assert!(is_text(&operation["summary"]) && is_text(&operation["description"]), "{name}");
         assert!(is_text(&operation["tags"][0]), "{name}");
-        let keys: &[&str] = if path.starts_with("/api/") { &["bearer", "api_key"] } else { &[] };
+        let keys: &[&str] = if asks_for_keys(path) { &["bearer", "api_key"] } else { &[] };
         let security = operation["security"].as_array().unwrap_or_else(|| panic!("{name}: security"));
         let accepted: Vec<_> =
             security.iter().map(|one| entries(one).map(|(scheme, _)| scheme).next()).collect();
@@ -48,11 +53,7 @@ fn every_operation_is_named_described_and_says_who_may_call() {
         assert!(accepted.iter().copied().eq(expected), "{name}: {accepted:?}");
         let scope = operation["responses"]["403"]["description"].as_str().unwrap_or_default();
         let names_one = ["`read`", "`write`", "`admin`"].iter().any(|scope_of| scope.contains(scope_of));
-        assert_eq!(
-            names_one,
-            path.starts_with("/api/"),
-            "{name}: has it a row in NEEDS (src/http/scopes.rs)?"
-        );
+        assert_eq!(names_one, asks_for_keys(path), "{name}: has it a row in NEEDS (src/http/scopes.rs)?");
         names.push(name);
     }
     names.sort_unstable();
@@ -66,7 +67,7 @@ fn every_answer_is_described_and_all_json_has_the_envelope() {
     for (path, _, operation) in operations(&document) {
         let name = &operation["operationId"];
         let may_refuse_keys = operation["responses"]["401"].is_object();
-        assert_eq!(may_refuse_keys, path.starts_with("/api/"), "{name}: keys may be asked for below /api");
+        assert_eq!(may_refuse_keys, asks_for_keys(path), "{name}: may keys be asked for?");
         for (status, answer) in entries(&operation["responses"]) {
             assert!(is_text(&answer["description"]), "{name} {status}");
             for (media_type, content) in entries(&answer["content"]) {

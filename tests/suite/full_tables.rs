@@ -259,6 +259,13 @@ async fn statistics_and_details_do_not_read_tables() {
         // A thousand runs of each of three stages.
         assert!(read <= 3200, "{known}: {read} rows were read for the statistics");
         let read = rows_read(&database, |store| async move {
+            let waiting: i64 =
+                store.backlog().await.unwrap().iter().map(|kind| kind.announced + kind.unannounced).sum();
+            assert_eq!(waiting, BACKLOG);
+        });
+        let read = read.await;
+        assert!(read <= BACKLOG + 100, "{known}: {read} rows were read to count what waits");
+        let read = rows_read(&database, |store| async move {
             assert!(store.image(ImageId::new(IMAGES / 2)).await.unwrap().is_some());
         });
         let read = read.await;

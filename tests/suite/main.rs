@@ -38,6 +38,7 @@ mod keys;
 mod local_captions;
 mod logs;
 mod messages;
+mod metrics;
 mod rate_limits;
 mod refusals;
 mod retention;

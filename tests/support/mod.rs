@@ -7,6 +7,7 @@
 pub mod broker;
 pub mod client;
 pub mod database;
+pub mod exposition;
 pub mod fake_captioner;
 pub mod fake_server;
 pub mod ground;

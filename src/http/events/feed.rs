@@ -75,6 +75,11 @@ impl Feed {
         stop.run_until_cancelled(self.tell_for_ever(notices, poll)).await;
     }
 
+    /// How many clients there are.
+    pub(in crate::http) fn clients(&self) -> usize {
+        self.0.places.taken()
+    }
+
     /// A client of all events after `last`, or from now on. "Now" is known once the rows have been looked at.
     pub(super) async fn follow_all(
         &self,

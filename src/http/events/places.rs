@@ -11,6 +11,7 @@ const SHARE: usize = 4;
 
 /// All places of this process.
 pub(super) struct Places {
+    all: usize,
     free: Arc<Semaphore>,
     for_each: usize,
     held: Held,
@@ -35,7 +36,7 @@ impl Places {
     /// So many for all, and a quarter of them for each key.
     pub(super) fn new(places: usize) -> Self {
         let for_each = (places / SHARE).max(1);
-        Self { free: Arc::new(Semaphore::new(places)), for_each, held: Held::default() }
+        Self { all: places, free: Arc::new(Semaphore::new(places)), for_each, held: Held::default() }
     }
 
     /// A place, if there is one for this caller. Where nobody is asked for a key, callers cannot be told apart.
@@ -46,6 +47,11 @@ impl Places {
         };
         let place = self.free.clone().try_acquire_owned().map_err(|_| Refusal::TooManyEventClients)?;
         Ok(Place { _place: place, _share: share })
+    }
+
+    /// How many are taken.
+    pub(super) fn taken(&self) -> usize {
+        self.all.saturating_sub(self.free.available_permits())
     }
 
     fn share(&self, key: Sha256) -> Option<Share> {
@@ -93,6 +99,7 @@ mod tests {
         assert!(held.iter().all(Option::is_some));
         assert!(matches!(places.take(&Caller::Anyone), Err(Refusal::TooManyEventClients)));
         assert!(matches!(places.take(&holder(2)), Err(Refusal::TooManyEventClients)));
+        assert_eq!(places.taken(), 9);
         held.remove(0);
         assert!(places.take(&holder(1)).is_ok(), "its own is free again");
         drop(held);

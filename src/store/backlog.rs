@@ -1,0 +1,98 @@
+//! How much work waits, for those who watch over it.
+
+use super::announcements::to_announce;
+use super::error::Doing;
+use super::{Store, StoreError, answered, parsed, query, without_sorting};
+use crate::domain::JobKind;
+use std::time::Duration;
+
+/// Jobs of a kind and of a state that are counted at the most. A backlog beyond it is long, whatever its exact length.
+const COUNTED: u32 = 100_000;
+
+/// Jobs of one kind that no worker has in hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog {
+    /// Their kind.
+    pub kind: JobKind,
+    /// Due, and with the broker; of more than 100,000, these.
+    pub announced: i64,
+    /// Due, and not with the broker; of more than 100,000, these.
+    pub unannounced: i64,
+    /// Not due yet, or in the hands of a relay at this moment; of more than 100,000, these.
+    pub postponed: i64,
+    /// How long the one at the head of the queue, or else of those that are to be announced, has been due.
+    pub oldest: Duration,
+}
+
+/// What the pool of connections is doing.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolStatus {
+    /// Connections that it holds.
+    pub open: usize,
+    /// Of these, lent to nobody.
+    pub idle: usize,
+    /// Those who wait for one.
+    pub waiting: usize,
+    /// As many as it may hold.
+    pub most: usize,
+}
+
+impl Store {
+    /// What waits, by kind. Reads entries of indexes, as many as are counted.
+    ///
+    /// # Errors
+    /// If Postgres is away or refuses.
+    pub async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        let doing = "counting what waits";
+        let mut client = self.client(doing).await?;
+        let transaction = answered(client.build_transaction().read_only(true).start()).await.doing(doing)?;
+        without_sorting(&transaction, doing).await?;
+        let sql = JobKind::ALL.iter().map(|kind| of_kind(*kind)).collect::<Vec<_>>().join(" union all ");
+        let rows = query(&transaction, &sql, &[]).await.doing(doing)?;
+        answered(transaction.commit()).await.doing(doing)?;
+        let backlog = |row: &tokio_postgres::Row| {
+            Ok(Backlog {
+                kind: parsed(row, "jobs", "kind", 0)?,
+                announced: row.get("announced"),
+                unannounced: row.get("unannounced"),
+                postponed: row.get("postponed"),
+                // A retry that was announced by a clock ahead of this one may lie in the future.
+                oldest: Duration::try_from_secs_f64(row.get("oldest")).unwrap_or_default(),
+            })
+        };
+        rows.iter().map(backlog).collect()
+    }
+
+    /// What the pool is doing at this moment.
+    #[must_use]
+    pub fn pool_status(&self) -> PoolStatus {
+        let status = self.pool.status();
+        PoolStatus {
+            open: status.size,
+            idle: status.available,
+            waiting: status.waiting,
+            most: status.max_size,
+        }
+    }
+}
+
+/// Each part in the order of its index and with an end: else a planner without statistics reads the whole table.
+fn of_kind(kind: JobKind) -> String {
+    let announced = format!("from jobs where kind = '{kind}' and state = 'queued' and announce_at is null");
+    let queued = to_announce(kind);
+    let unannounced = format!("from jobs where {queued} and announce_at <= now()");
+    let postponed = format!("from jobs where {queued} and announce_at > now()");
+    let count = |part: &str, order: &str| {
+        format!("(select count(*) from (select {part} order by {order} limit {COUNTED}) as counted)")
+    };
+    let oldest = |part: &str, order: &str| format!("(select due_at {part} order by {order} limit 1)");
+    format!(
+        "select '{kind}' as kind, {} as announced, {} as unannounced, {} as postponed,
+            coalesce(extract(epoch from now() - least({}, {})), 0)::float8 as oldest",
+        count(&announced, "announced_at"),
+        count(&unannounced, "announce_at"),
+        count(&postponed, "announce_at"),
+        oldest(&announced, "announced_at"),
+        oldest(&unannounced, "announce_at"),
+    )
+}
