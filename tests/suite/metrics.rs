@@ -1,6 +1,7 @@
 //! Metrics: what was done is what is counted, and whatever is away, the rest is told.
 
 mod families;
+mod named;
 
 use crate::captions;
 use crate::keys::{KEYS, new_key};
