@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Jobs of a kind and of a state that are counted at the most. A backlog beyond it is long, whatever its exact length.
 const COUNTED: u32 = 100_000;
 
+/// No relay holds jobs for as long before it lets go of them, or another takes them.
+const IN_HAND: &str = "interval '1 minute'";
+
 /// Jobs of one kind that no worker has in hand.
 #[derive(Debug, Clone, Copy)]
 pub struct Backlog {
@@ -18,7 +21,7 @@ pub struct Backlog {
     pub announced: i64,
     /// Due, and not with the broker; of more than 100,000, these.
     pub unannounced: i64,
-    /// Not due yet, or in the hands of a relay at this moment; of more than 100,000, these.
+    /// Not due yet; of more than 100,000, these.
     pub postponed: i64,
     /// How long the one at the head of the queue, or else of those that are to be announced, has been due.
     pub oldest: Duration,
@@ -51,12 +54,13 @@ impl Store {
         let rows = query(&transaction, &sql, &[]).await.doing(doing)?;
         answered(transaction.commit()).await.doing(doing)?;
         let backlog = |row: &tokio_postgres::Row| {
+            let in_hand: i64 = row.get("in_hand");
             Ok(Backlog {
                 kind: parsed(row, "jobs", "kind", 0)?,
                 announced: row.get("announced"),
-                unannounced: row.get("unannounced"),
-                postponed: row.get("postponed"),
-                // A retry that was announced by a clock ahead of this one may lie in the future.
+                unannounced: row.get::<_, i64>("unannounced") + in_hand,
+                postponed: row.get::<_, i64>("later") - in_hand,
+                // Negative only if the clock of the database was set back.
                 oldest: Duration::try_from_secs_f64(row.get("oldest")).unwrap_or_default(),
             })
         };
@@ -81,18 +85,22 @@ fn of_kind(kind: JobKind) -> String {
     let announced = format!("from jobs where kind = '{kind}' and state = 'queued' and announce_at is null");
     let queued = to_announce(kind);
     let unannounced = format!("from jobs where {queued} and announce_at <= now()");
-    let postponed = format!("from jobs where {queued} and announce_at > now()");
+    let later = format!("from jobs where {queued} and announce_at > now()");
+    // What a relay has in hand is announced later by its row, and is due.
+    let in_hand = format!("{later} and announce_at <= now() + {IN_HAND} and due_at <= now()");
     let count = |part: &str, order: &str| {
         format!("(select count(*) from (select {part} order by {order} limit {COUNTED}) as counted)")
     };
     let oldest = |part: &str, order: &str| format!("(select due_at {part} order by {order} limit 1)");
     format!(
-        "select '{kind}' as kind, {} as announced, {} as unannounced, {} as postponed,
-            coalesce(extract(epoch from now() - least({}, {})), 0)::float8 as oldest",
+        "select '{kind}' as kind, {} as announced, {} as unannounced, {} as later, {} as in_hand,
+            coalesce(extract(epoch from now() - least({}, {}, {})), 0)::float8 as oldest",
         count(&announced, "announced_at"),
         count(&unannounced, "announce_at"),
-        count(&postponed, "announce_at"),
+        count(&later, "announce_at"),
+        count(&in_hand, "announce_at"),
         oldest(&announced, "announced_at"),
         oldest(&unannounced, "announce_at"),
+        oldest(&in_hand, "announce_at"),
     )
 }

@@ -172,7 +172,6 @@ async fn what_waits_is_told_by_kind_and_where() {
     eventually("it waits for the broker", || async {
         let told = Exposition::of(client).await;
         let failed = [("kind", "image"), ("outcome", "failed")];
-        // In the hands of a relay it is postponed for a moment.
         let unannounced = told.sum("darkroom_jobs_unannounced", &image) == 1.0;
         (unannounced && told.sum("darkroom_announcements_total", &failed) >= 1.0).then_some(())
     })
