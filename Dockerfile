@@ -29,13 +29,15 @@ RUN cargo chef prepare --recipe-path recipe.json
 FROM chef AS build
 # `--sbom=true` looks into this stage too, where Cargo.lock is.
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
+# Such as local-captions, for workers that need no captioner beside them.
+ARG FEATURES=
 # The dependencies on their own: a layer that holds until the recipe changes.
 COPY --from=plan /build/recipe.json recipe.json
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    cargo chef cook --release --locked --package darkroom --recipe-path recipe.json
+    cargo chef cook --release --locked --package darkroom --features "${FEATURES}" --recipe-path recipe.json
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    cargo build --release --locked --package darkroom --bin darkroom \
+    cargo build --release --locked --package darkroom --features "${FEATURES}" --bin darkroom \
     # A new volume takes over the owner of the folder that it covers, and the image below has no shell to make one.
     && install --directory --owner=10001 --group=10001 --mode=0750 /volume/data /volume/data/files
 

@@ -97,7 +97,7 @@ struct Arguments {
     older_prompts: bool,
     /// Compare the files on the volume with the rows that name them: print what is missing, of another length, or belongs to
     /// nobody, and exit with 0 if nothing is missing or damaged. Nothing is changed, and API and workers may run; what belongs
-    /// to nobody is what the daily sweep would remove.
+    /// to nobody is what the sweep would remove.
     #[arg(long)]
     fsck: bool,
     /// With --fsck: also read every original and compare its SHA-256.
@@ -116,8 +116,8 @@ struct Arguments {
     /// At most so many images (all, if not given) or letters (50, if not given).
     #[arg(long, requires = "counted", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Make an API key, print it this once, and exit; only its digest is kept. Needs database.url, or a --standalone that
-    /// runs on embedded.dir. Applies the migrations only if there is no table of keys yet.
+    /// Make an API key, print it this once, and exit; only its digest is kept. Needs, as all that is asked for beside a process
+    /// that runs, database.url or a --standalone that runs on embedded.dir. Applies the migrations only if there is no table of keys yet.
     #[arg(long, value_name = "NAME", requires = "scopes")]
     new_key: Option<KeyName>,
     /// With --new-key: what it permits (read, write, admin); may be given several times.
@@ -173,13 +173,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.print_settings {
         return print(DEFAULTS);
     }
+    // Before anything is read that can be read but once.
+    if !arguments.healthcheck {
+        bound_heaps();
+    }
     let settings = Settings::load(arguments.config.as_deref(), std::env::vars_os().filter_map(text))?;
     if arguments.healthcheck {
         let listen = if arguments.worker { settings.worker.listen } else { Some(settings.http.listen) };
         let listen = listen.ok_or_else(|| anyhow::anyhow!("worker.listen is not set"))?;
         return app::healthcheck(listen).map(|()| ExitCode::SUCCESS);
     }
-    bound_heaps();
     let log = settings.log.format;
     app::raise_descriptor_limit(settings.limits.max_connections);
     darkroom::telemetry::start(&settings.log)?;

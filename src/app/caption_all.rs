@@ -4,10 +4,11 @@
 //! Only rows are written; the API that runs announces the jobs, and workers do them. What is done is known by its rows, so it
 //! may be broken off anywhere and begun anew.
 
+use super::connect::known_store;
 use super::retries::tried;
 use crate::captioner::Captioner;
 use crate::settings::Settings;
-use crate::store::{CaptionGap, Store};
+use crate::store::CaptionGap;
 use anyhow::Context;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -30,17 +31,15 @@ pub struct CaptionWish {
 /// Queues captions until all images have one, or `stop`; the answer is how many.
 ///
 /// # Errors
-/// If captions are off, `database.url` is not set or cannot be understood, or Postgres stays away.
+/// If captions are off, no database is known, or Postgres stays away.
 pub async fn caption_all(
     settings: &Settings,
     wish: CaptionWish,
     stop: &CancellationToken,
 ) -> anyhow::Result<u64> {
-    let url = settings.database.url.as_ref();
-    let url = url.context("database.url is not set (DARKROOM_DATABASE__URL)")?;
     let captioner = Captioner::from_settings(&settings.captioner)?;
     let captioner = captioner.context("captions are off: set captioner.provider, or a key")?;
-    let store = Store::new(url, &settings.database)?;
+    let store = known_store(settings)?;
     let prompts = captioner.providers().iter().map(|provider| provider.question().prompt_version.clone());
     let gap = match wish.older_prompts {
         true => CaptionGap::OlderThan(prompts.collect()),

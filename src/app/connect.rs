@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::domain::{Backoff, Outage, reason};
-use crate::embedded::Embedded;
+use crate::embedded::{self, Embedded};
 use crate::files::{FileError, Files};
 use crate::http::Probes;
 use crate::queue::Queue;
@@ -160,4 +160,17 @@ where
             failed => return failed,
         }
     }
+}
+
+/// The configured database, or the private one of a `--standalone` that runs at this moment: none is started here, since it
+/// might not be the one that was meant.
+pub(super) fn known_store(settings: &Settings) -> anyhow::Result<Store> {
+    let running = || embedded::running(&settings.embedded.dir).map(SecretString::from);
+    let url = settings.database.url.clone().or_else(running).with_context(|| {
+        let dir = settings.embedded.dir.display();
+        format!(
+            "database.url is not set (DARKROOM_DATABASE__URL), and no darkroom --standalone runs on {dir}"
+        )
+    })?;
+    Ok(Store::new(&url, &settings.database)?)
 }

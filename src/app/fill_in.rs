@@ -3,12 +3,11 @@
 //! Thumbnails are read and rows are written, while API and workers run; nothing is queued. It may be broken off anywhere and
 //! begun anew.
 
+use super::connect::known_store;
 use super::retries::{tried, tried_while};
 use crate::files::{FileError, Files};
 use crate::settings::Settings;
-use crate::store::Store;
 use crate::worker::look_again;
-use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 /// What was filled in.
@@ -26,12 +25,10 @@ pub struct FilledIn {
 /// Walks over all images, until the last or `stop`; what was done by then is done.
 ///
 /// # Errors
-/// If `database.url` is not set or cannot be understood, the volume is another installation's, or a dependency, the volume
+/// If no database is known, the volume is another installation's, or a dependency, the volume
 /// among them, stays away.
 pub async fn fill_in(settings: &Settings, stop: &CancellationToken) -> anyhow::Result<FilledIn> {
-    let url = settings.database.url.as_ref();
-    let url = url.context("database.url is not set (DARKROOM_DATABASE__URL)")?;
-    let store = Store::new(url, &settings.database)?;
+    let store = known_store(settings)?;
     let files = Files::open(&settings.files).await?;
     let installation = tried(|| store.installation()).await?;
     files.belong_to(&installation, false).await?;

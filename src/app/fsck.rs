@@ -2,13 +2,13 @@
 //!
 //! It may run beside API and workers: what seems to be missing is only told if a row names it still.
 
-use super::retries::{tried, tried_while};
-use crate::domain::FileKey;
+use super::connect::known_store;
+use super::retries::tried;
+use crate::domain::{FileKey, reason};
 use crate::files::{FileError, Files};
 use crate::settings::Settings;
 use crate::store::{NamedFile, Store};
-use anyhow::Context;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use std::fmt;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ pub struct Checked {
     pub sound: u64,
     /// Files that rows name and that are not there.
     pub missing: u64,
-    /// Files of another length or content than their rows say.
+    /// Files of another length or content than their rows say, or that cannot be read.
     pub damaged: u64,
     /// Files that no row names, old enough for the sweep, which removes them by itself.
     pub orphans: u64,
@@ -53,17 +53,19 @@ impl fmt::Display for Checked {
 }
 
 /// What is wrong with a file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Fault {
     Missing,
     Damaged,
+    /// The volume is there, and does not give it away: a bad sector, or a right that is missing.
+    Unreadable(FileError),
 }
 
 /// Compares rows and files, and calls `tell` with a line for each difference. Originals are read and digested if `contents`;
 /// otherwise only lengths are compared.
 ///
 /// # Errors
-/// If `database.url` is not set or cannot be understood, the volume is another installation's, a dependency, the volume
+/// If no database is known, the volume is another installation's, a dependency, the volume
 /// among them, stays away, `tell` fails, or `stop`.
 pub async fn fsck(
     settings: &Settings,
@@ -71,28 +73,23 @@ pub async fn fsck(
     stop: &CancellationToken,
     mut tell: impl FnMut(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Checked> {
-    let url = settings.database.url.as_ref();
-    let url = url.context("database.url is not set (DARKROOM_DATABASE__URL)")?;
-    let store = Store::new(url, &settings.database)?;
-    let files = Files::open(&settings.files).await?;
+    let store = known_store(settings)?;
+    let files = Files::at(&settings.files);
     let installation = tried(|| store.installation()).await?;
     files.belong_to(&installation, false).await?;
     let (mut checked, mut after) = (Checked::default(), None);
     while let Some(step) = tried(|| store.next_named_files(after)).await? {
+        let checking = futures_util::stream::iter(&step.files)
+            .take_until(stop.cancelled())
+            .map(async |file| anyhow::Ok((file, fault(&files, &installation, file, contents).await?)))
+            .buffered(AT_A_TIME);
+        let faults: Vec<(&NamedFile, Fault)> = checking
+            .try_filter_map(async |(file, fault)| Ok(fault.map(|fault| (file, fault))))
+            .try_collect()
+            .await?;
         anyhow::ensure!(!stop.is_cancelled(), "told to stop before the end; so far: {checked}");
-        (after, checked.images) = (Some(step.last), checked.images + step.images);
-        let faults: Vec<_> = futures_util::stream::iter(&step.files)
-            .map(async |file| Ok((file, fault(&files, file, contents).await?)))
-            .buffered(AT_A_TIME)
-            .filter_map(async |checked: Result<_, FileError>| match checked {
-                Ok((_, None)) => None,
-                Ok((file, Some(fault))) => Some(Ok((file, fault))),
-                Err(error) => Some(Err(error)),
-            })
-            .collect::<Vec<_>>()
-            .await
-            .into_iter()
-            .collect::<Result<_, _>>()?;
+        after = Some(step.last);
+        checked.images += step.images;
         checked.sound += u64::try_from(step.files.len() - faults.len()).unwrap_or_default();
         let keys: Vec<FileKey> = faults.iter().map(|(file, _)| file.key.clone()).collect();
         let named = if keys.is_empty() { <_>::default() } else { tried(|| store.named_files(&keys)).await? };
@@ -100,41 +97,47 @@ pub async fn fsck(
         for (NamedFile { image, key, .. }, fault) in
             faults.iter().filter(|(file, _)| named.contains(&file.key))
         {
-            let word = match fault {
+            match fault {
                 Fault::Missing => {
                     checked.missing += 1;
-                    "missing"
+                    tell(&format!("missing {key} of image {image}\n"))?;
                 }
                 Fault::Damaged => {
                     checked.damaged += 1;
-                    "damaged"
+                    tell(&format!("damaged {key} of image {image}\n"))?;
                 }
-            };
-            tell(&format!("{word} {key} of image {image}\n"))?;
+                Fault::Unreadable(error) => {
+                    checked.damaged += 1;
+                    tell(&format!("damaged {key} of image {image}: {}\n", reason(error)))?;
+                }
+            }
         }
     }
     checked.orphans = orphans(settings, &store, &files, stop, &mut tell).await?;
     Ok(checked)
 }
 
-async fn fault(files: &Files, file: &NamedFile, contents: bool) -> Result<Option<Fault>, FileError> {
+/// # Errors
+/// If the volume is away, which says nothing about any file.
+async fn fault(
+    files: &Files,
+    installation: &str,
+    file: &NamedFile,
+    contents: bool,
+) -> Result<Option<Fault>, FileError> {
     let is_sound = match (contents, file.sha256) {
-        (true, Some(due)) => tried_file(|| files.digest(&file.key)).await.map(|digest| digest == due),
-        _ => tried_file(|| files.read(&file.key)).await.map(|opened| opened.length == file.length),
+        (true, Some(due)) => files.digest(&file.key).await.map(|digest| digest == due),
+        _ => files.read(&file.key).await.map(|opened| opened.length == file.length),
     };
-    match is_sound {
-        Ok(true) => Ok(None),
-        Ok(false) => Ok(Some(Fault::Damaged)),
-        Err(FileError::Missing { .. }) => Ok(Some(Fault::Missing)),
-        Err(error) => Err(error),
-    }
-}
-
-/// Again where the volume is away, and not where it says that there is no such file.
-async fn tried_file<T, F: Future<Output = Result<T, FileError>>>(
-    work: impl Fn() -> F,
-) -> Result<T, FileError> {
-    tried_while(|error: &FileError| !matches!(error, FileError::Missing { .. }), work).await
+    Ok(match is_sound {
+        Ok(true) => None,
+        Ok(false) => Some(Fault::Damaged),
+        Err(FileError::Missing { .. }) => Some(Fault::Missing),
+        Err(error) => {
+            files.belong_to(installation, false).await?;
+            Some(Fault::Unreadable(error))
+        }
+    })
 }
 
 /// Counts and tells the files that the sweep would remove.

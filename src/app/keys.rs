@@ -1,13 +1,11 @@
 //! `darkroom --new-key`, `--list-keys`, `--revoke-key`: the keys of callers, in the database that the servers read.
 
-use super::connect::bring_up_to_date;
+use super::connect::{bring_up_to_date, known_store};
 use crate::access::ApiKey;
 use crate::domain::{KeyName, Scopes};
-use crate::embedded;
 use crate::settings::Settings;
-use crate::store::{KeyRecord, KeyRecorded, KeyRevoked, NewKey, Store};
-use anyhow::{Context, bail};
-use secrecy::SecretString;
+use crate::store::{KeyRecord, KeyRecorded, KeyRevoked, NewKey};
+use anyhow::bail;
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -31,7 +29,7 @@ pub struct KeyWish {
 /// # Errors
 /// If no database is known, it is away or refuses, or there is or was a key of this name.
 pub async fn new_key(settings: &Settings, wish: KeyWish) -> anyhow::Result<ApiKey> {
-    let store = store(settings)?;
+    let store = known_store(settings)?;
     if !store.has_table_of_keys().await? {
         bring_up_to_date(&store, settings).await?;
     }
@@ -56,7 +54,7 @@ pub async fn new_key(settings: &Settings, wish: KeyWish) -> anyhow::Result<ApiKe
 /// # Errors
 /// If no database is known, or it is away or refuses.
 pub async fn list_keys(settings: &Settings) -> anyhow::Result<String> {
-    let keys = store(settings)?.keys().await?;
+    let keys = known_store(settings)?.keys().await?;
     let width = keys.iter().map(|key| key.name.as_str().len()).max().unwrap_or_default().max(4);
     let line = |[name, scopes, per_minute, created, used, state]: [&str; 6]| {
         format!("{name:<width$}  {scopes:<18}  {per_minute:<10}  {created:<17}  {used:<17}  {state}\n")
@@ -94,22 +92,9 @@ fn minute(at: OffsetDateTime) -> String {
 /// # Errors
 /// If there is no such key, no database is known, or it is away or refuses.
 pub async fn revoke_key(settings: &Settings, name: &KeyName) -> anyhow::Result<String> {
-    match store(settings)?.revoke_key(name).await? {
+    match known_store(settings)?.revoke_key(name).await? {
         KeyRevoked::Now => Ok(format!("{name} is revoked; servers refuse it within five seconds\n")),
         KeyRevoked::Before => Ok(format!("{name} was revoked before\n")),
         KeyRevoked::NoSuchKey => bail!("there is no key named {name}; --list-keys shows all"),
     }
-}
-
-/// The configured database, or the private one of a `--standalone` that runs at this moment: none is started here, since it
-/// might not be the one that was meant.
-fn store(settings: &Settings) -> anyhow::Result<Store> {
-    let running = || embedded::running(&settings.embedded.dir).map(SecretString::from);
-    let url = settings.database.url.clone().or_else(running).with_context(|| {
-        let dir = settings.embedded.dir.display();
-        format!(
-            "database.url is not set (DARKROOM_DATABASE__URL), and no darkroom --standalone runs on {dir}"
-        )
-    })?;
-    Ok(Store::new(&url, &settings.database)?)
 }

@@ -75,9 +75,9 @@ impl App {
     pub async fn start(role: Role, settings: Settings, stop: CancellationToken) -> anyhow::Result<Self> {
         let ground = connect::ground(&role, &settings)?;
         let queue = ground.queue.clone();
-        let captioner = Captioner::from_settings(&settings.captioner)?;
         let webhooks = Webhooks::from_settings(&settings.webhooks)?;
         let consumed = consumed(&role, webhooks.is_some())?;
+        let captioner = captioner(&consumed, &settings).await?;
         let bounds = Bounds::new(&settings, descriptors::connections(settings.limits.max_connections));
         let grace =
             LAST_ANSWERS + if role == Role::Server { settings.http.grace } else { settings.worker.grace };
@@ -109,9 +109,6 @@ impl App {
             }
         }
         if !consumed.is_empty() {
-            if let Some(captioner) = captioner.as_ref().filter(|_| consumed.contains(&JobKind::Caption)) {
-                captioner.load().await?;
-            }
             let worker = Worker::new(store, files, queue.clone(), captioner, webhooks, metrics, &settings);
             let stopping = stop.clone();
             parts.spawn(async move { worker.run(&consumed, stopping).await.context("a consumer panicked") });
@@ -178,6 +175,19 @@ impl App {
 /// If `database.url` is not set or the migrations fail.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     connect::migrate(settings).await
+}
+
+/// Whom a process asks that consumes captions, ready to be asked before anybody takes the process for ready. The others only
+/// have to know that somebody is.
+async fn captioner(consumed: &[JobKind], settings: &Settings) -> anyhow::Result<Option<Captioner>> {
+    if !consumed.contains(&JobKind::Caption) {
+        return Ok(None);
+    }
+    let captioner = Captioner::from_settings(&settings.captioner)?;
+    if let Some(captioner) = &captioner {
+        captioner.load().await?;
+    }
+    Ok(captioner)
 }
 
 /// The kinds of jobs that a process consumes. Without a secret it would take webhooks from those who can sign them.

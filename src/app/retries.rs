@@ -3,11 +3,10 @@
 //! Only rows are written; the relay of the API that runs announces the jobs. It may be broken off anywhere and begun anew:
 //! what was queued is not failed any more.
 
-use super::connect::BACKOFF;
+use super::connect::{BACKOFF, known_store};
 use crate::domain::{FailureCode, ImageId, JobKind};
 use crate::settings::Settings;
 use crate::store::{FailedImage, Store, StoreError};
-use anyhow::Context;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -45,15 +44,13 @@ pub struct RetryReport {
 /// Retries what `choice` says, until all of it is queued or `stop`.
 ///
 /// # Errors
-/// If `database.url` is not set or cannot be understood. What fails later is told in the report, with what was done before.
+/// If no database is known. What fails later is told in the report, with what was done before.
 pub async fn retry_failed(
     settings: &Settings,
     choice: RetryChoice,
     stop: &CancellationToken,
 ) -> anyhow::Result<RetryReport> {
-    let url = settings.database.url.as_ref();
-    let url = url.context("database.url is not set (DARKROOM_DATABASE__URL)")?;
-    let store = Store::new(url, &settings.database)?;
+    let store = known_store(settings)?;
     let mut report = RetryReport { choice, by_code: BTreeMap::new(), unfinished: None };
     report.unfinished = report.fill(&store, stop).await.err();
     Ok(report)

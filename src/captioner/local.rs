@@ -139,17 +139,3 @@ mod built_in {
         Failure::transient(FailureCode::CaptionerUnavailable, text)
     }
 }
-
-#[cfg(all(test, not(feature = "local-captions")))]
-mod tests {
-    use crate::captioner::Captioner;
-    use crate::settings::Settings;
-
-    #[test]
-    fn a_program_without_it_says_how_to_get_one_that_has_it() {
-        let local = [("DARKROOM_CAPTIONER__PROVIDER".to_owned(), "local".to_owned())];
-        let settings = Settings::load(None, local).unwrap();
-        let error = Captioner::from_settings(&settings.captioner).unwrap_err().to_string();
-        assert!(error.contains("--features local-captions"), "{error}");
-    }
-}

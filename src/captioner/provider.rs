@@ -73,7 +73,13 @@ impl Provider {
                 Road::Local(_) => endpoint(name, &model, None),
             },
             road,
-            question: Question { provider: name.to_owned(), model, prompt_version, language },
+            // Where nothing is asked, no language is either.
+            question: Question {
+                provider: name.to_owned(),
+                model,
+                prompt_version,
+                language: language.filter(|_| named.form == ProviderForm::OpenaiChat),
+            },
             max_chars,
             call: settings.call,
             per_minute: Some(named.per_minute).filter(|calls| *calls > 0),
@@ -111,6 +117,13 @@ impl Provider {
         &self.endpoint
     }
 
+    /// Whether all workers ask the same: then what one of them learns of it, the others need not try. A local model may be well
+    /// on one machine and damaged on the next.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.road, Road::Remote(_))
+    }
+
     /// Calls permitted in a minute; `None` for any number.
     #[must_use]
     pub const fn per_minute(&self) -> Option<u32> {
@@ -141,7 +154,14 @@ impl Provider {
             }
             Road::Local(local) => local.ask(picture, self.call).await?,
         };
-        let text = clean::clean(&text, self.max_chars).ok_or_else(|| answer::bad("it holds no words"))?;
+        let no_words = || match &self.road {
+            Road::Remote(_) => answer::bad("it holds no words"),
+            // It would say the same again.
+            Road::Local(_) => {
+                Failure::permanent(FailureCode::CaptionerBadAnswer, "the local captioner said no words")
+            }
+        };
+        let text = clean::clean(&text, self.max_chars).ok_or_else(no_words)?;
         Ok(Caption { text, tokens })
     }
 

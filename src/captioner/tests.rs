@@ -29,6 +29,7 @@ fn settings(provider: CaptionerProvider, url: &str) -> Settings {
         prompt: "What is this?".to_owned(),
         language: String::new(),
         temperature: 0.0,
+        read_descriptions: true,
         ask_if_described: true,
         max_chars: 100,
         call: Duration::from_secs(20),

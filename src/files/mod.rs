@@ -53,12 +53,18 @@ impl Files {
     /// # Errors
     /// If a folder can be neither found nor made.
     pub async fn open(settings: &settings::Files) -> Result<Self, FileError> {
-        let files = Self { root: Arc::from(settings.dir.as_path()) };
+        let files = Self::at(settings);
         for folder in [TEMP, FileKey::ORIGINALS, FileKey::THUMBNAILS] {
             let path = files.root.join(folder);
             fs::create_dir_all(&path).await.doing("making the folder", &path)?;
         }
         Ok(files)
+    }
+
+    /// The volume as it is, of which nothing is made: for those who only look.
+    #[must_use]
+    pub fn at(settings: &settings::Files) -> Self {
+        Self { root: Arc::from(settings.dir.as_path()) }
     }
 
     /// Begins a file that has no key yet.

@@ -51,7 +51,7 @@ pub(super) enum CaptionSource {
 /// How a model came to a caption.
 #[derive(Object)]
 struct CaptionOrigin {
-    /// The form of call, `openai_chat` or `hf_image_to_text`; `unknown` if the caption is older than these records.
+    /// Who was asked: `openai_chat` or `hf_image_to_text`, the forms of call, or `local`; `unknown` if the caption is older than these records.
     provider: String,
     model: String,
     /// Changes with the prompt and with all else that changes the answer.
@@ -122,7 +122,7 @@ impl CaptionsApi {
     /// List the captions of an image
     ///
     /// The captions that it had, newest first. The one that counts, which is `caption` of the image, is the newest that a
-    /// person wrote and did not take back, or else the newest of a model.
+    /// person wrote and did not take back, or else the newest of a model, or else what the file says.
     #[oai(path = "/:id/captions", method = "get", operation_id = "list_captions")]
     async fn list_captions(
         &self,
@@ -182,7 +182,7 @@ impl CaptionsApi {
 
     /// Take back what people wrote
     ///
-    /// What a model said counts again, if one has said something.
+    /// What a model said counts again, if one has said something, or else what the file says.
     #[oai(path = "/:id/caption", method = "delete", operation_id = "withdraw_caption")]
     async fn withdraw_caption(
         &self,

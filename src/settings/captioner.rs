@@ -44,6 +44,8 @@ pub struct Captioner {
     pub temperature: f32,
     /// Characters of a caption.
     pub max_chars: usize,
+    /// Whether what a file says of its picture is a caption.
+    pub read_descriptions: bool,
     /// Whether a model is asked about a picture that the file itself describes.
     pub ask_if_described: bool,
     /// Length allowed to a call.

@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 
 const PREFIX: &str = "DARKROOM_";
 
+/// The key of the old program.
+const HF_API_KEY: &str = "HF_API_KEY";
+
 /// Ends a variable that names a file with the value, as containers are handed their secrets.
 const IN_FILE: &str = "_FILE";
 
@@ -20,13 +23,13 @@ pub(super) fn ours(
     let mut variables = config::Map::new();
     let mut hf_api_key = None;
     for (name, value) in environment {
-        if name == "HF_API_KEY" {
+        let (name, value) = in_file(name, value)?;
+        if name == HF_API_KEY {
             hf_api_key = (!value.trim().is_empty()).then(|| SecretString::from(value.trim()));
             continue;
         }
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         if rest.contains("__") {
-            let (name, value) = in_file(name, value)?;
             if variables.contains_key(&name) {
                 return Err(SettingsError::Twice { variable: name });
             }
@@ -42,11 +45,29 @@ pub(super) fn ours(
 /// A variable as it is given, or, if it names a file, the one without the suffix and what the file holds. Editors and `echo`
 /// end a file with a line break that belongs to no value.
 fn in_file(name: String, value: String) -> Result<(String, String), SettingsError> {
-    let Some(variable) = name.strip_suffix(IN_FILE) else { return Ok((name, value)) };
-    match std::fs::read_to_string(&value) {
-        Ok(text) => Ok((variable.to_owned(), text.trim_end_matches(['\r', '\n']).to_owned())),
-        Err(error) => Err(SettingsError::NoFile { variable: name, path: value, error }),
+    let Some(variable) = name.strip_suffix(IN_FILE).filter(|variable| is_ours(variable)) else {
+        return Ok((name, value));
+    };
+    // Compose gives an empty text for a variable that nobody has set.
+    if value.is_empty() {
+        return Ok((variable.to_owned(), value));
     }
+    match std::fs::read_to_string(&value) {
+        Ok(text) => {
+            let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
+            Ok((variable.to_owned(), text.to_owned()))
+        }
+        Err(error) => {
+            // Perhaps it is the secret itself.
+            let path =
+                if value.starts_with(['/', '.']) { value } else { "the file that it names".to_owned() };
+            Err(SettingsError::NoFile { variable: name, path, error })
+        }
+    }
+}
+
+fn is_ours(variable: &str) -> bool {
+    variable == HF_API_KEY || variable.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__"))
 }
 
 #[cfg(test)]
@@ -67,10 +88,17 @@ mod tests {
         let file = path.to_str().unwrap();
         let url = load(&[("DARKROOM_DATABASE__URL_FILE", file)]).unwrap().database.url.unwrap();
         assert_eq!(url.expose_secret(), "postgres://u:geheim@h/d");
+        let key = load(&[("HF_API_KEY_FILE", file)]).unwrap().captioner.api_key.unwrap();
+        assert_eq!(key.expose_secret(), "postgres://u:geheim@h/d");
+        assert!(load(&[("DARKROOM_DATABASE__URL_FILE", "")]).unwrap().database.url.is_none());
         std::fs::write(&path, "").unwrap();
         assert!(load(&[("DARKROOM_DATABASE__URL_FILE", file)]).unwrap().database.url.is_none());
         for (variables, told) in [
             (&[("DARKROOM_DATABASE__URL_FILE", "/absent")][..], "DARKROOM_DATABASE__URL_FILE: /absent"),
+            (
+                &[("DARKROOM_DATABASE__URL_FILE", "postgres://u:geheim@h/d")],
+                "DARKROOM_DATABASE__URL_FILE: the file",
+            ),
             (&[("DARKROOM_DATABASE__LRU_FILE", file)], "database.lru"),
             (
                 &[("DARKROOM_DATABASE__URL", "x"), ("DARKROOM_DATABASE__URL_FILE", file)],
@@ -78,6 +106,7 @@ mod tests {
             ),
         ] {
             let message = load(variables).expect_err("should be refused").to_string();
+            assert!(!message.contains("geheim"), "{message}");
             assert!(message.contains(told), "{variables:?} gave {message:?}, which does not hold {told:?}");
         }
     }

@@ -94,7 +94,9 @@ pub(super) const SUMMARY: &str = "
 pub(super) const DETAILS: &str = "
     coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
     coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings, i.callback_url,
-    case when i.caption is not null then coalesce((current_caption_record(i.id)).source, 'ai') end as caption_source,
+    case when i.caption is not null then coalesce((
+        select source from captions c where c.image_id = i.id and c.text = i.caption and c.withdrawn_at is null
+        order by array_position(array['human', 'ai', 'embedded'], source), id desc limit 1), 'ai') end as caption_source,
     (select hash from perceptual_hashes h where h.image_id = i.id) as perceptual_hash,
     (select jsonb_agg(f order by f.code) from findings f where f.image_id = i.id) as findings,
     (select jsonb_object_agg(j.kind, jsonb_build_object('state', j.state, 'attempt', j.attempt)) from (

@@ -116,7 +116,7 @@ impl Worker {
         });
         let (named, failure) = (&permitted.question.provider, result.as_ref().err().map(Failure::code));
         self.metrics.captioner_called(named, failure, begun.elapsed());
-        let is_its_own = permitted.question.model == provider.question().model;
+        let is_its_own = provider.is_shared() && permitted.question.model == provider.question().model;
         let has_fallback = permitted.provider + 1 < captioner.providers().len();
         let verdict = match is_its_own {
             true => verdict(result.as_ref().err(), has_fallback, &self.settings.captioner),

@@ -60,9 +60,10 @@ impl Worker {
                 findings.extend(pipeline::name_contradicts_content(name, metadata.format));
                 metadata.warnings.extend(warnings);
                 runs.push(StageRun { stage: Stage::Thumbnails, run: begun.elapsed(), failure: None });
+                metadata.description.take_if(|_| !self.settings.captioner.read_descriptions);
                 let described = metadata.description.is_some();
                 let asks = self.settings.captioner.ask_if_described || !described;
-                let wants_caption = self.captioner.is_some() && asks;
+                let wants_caption = self.settings.captioner.form().is_some() && asks;
                 Ok(Ending::Image(Box::new(MadeImage {
                     metadata,
                     thumbnails,

@@ -135,7 +135,9 @@ impl Worker {
         model: String,
     ) -> Result<Asked, StoreError> {
         let providers = captioner.providers();
-        let index = providers.iter().position(|provider| provider.question().model == model).unwrap_or(0);
+        let of_its_own = providers.iter().position(|provider| provider.question().model == model);
+        // A local model is no other one.
+        let index = of_its_own.or_else(|| providers.iter().position(Provider::is_shared)).unwrap_or(0);
         let Some(provider) = providers.get(index) else { return Ok(Asked::NoSuchJob) };
         let question = provider.question_for(model);
         Ok(match asked(self.permit(job, attempt, provider, &question).await?, index, &question) {

@@ -130,6 +130,14 @@ async fn what_files_say_of_their_pictures_counts_until_a_model_is_asked() {
     let id = app.client.upload("p.jpg", &in_exif(b"Rex, asleep")).await;
     let image = app.client.settled(id).await;
     assert_eq!((&image["caption"], &image["caption_source"]), (&json!("Rex, asleep"), &json!("embedded")));
+    let path = format!("/api/images/{id}/caption");
+    let written = app.client.request(reqwest::Method::PUT, &path).json(&json!({"text": "My dog."}));
+    assert_eq!(written.send().await.unwrap().status(), 200);
+    let image = app.client.image(id).await;
+    assert_eq!((&image["caption"], &image["caption_source"]), (&json!("My dog."), &json!("human")));
+    assert_eq!(app.client.request(reqwest::Method::DELETE, &path).send().await.unwrap().status(), 204);
+    let image = app.client.image(id).await;
+    assert_eq!((&image["caption"], &image["caption_source"]), (&json!("Rex, asleep"), &json!("embedded")));
     let camera = app.client.upload("p.jpg", &in_exif(b"OLYMPUS DIGITAL CAMERA")).await;
     assert_eq!(app.client.settled(camera).await["caption"], "A model's.");
     assert_eq!(queue(&ground, &unasked, CaptionWish { older_prompts: true, ..MISSING }).await, 0);
@@ -141,7 +149,12 @@ async fn what_files_say_of_their_pictures_counts_until_a_model_is_asked() {
     captioned(&app.client, &[id], "A model's.").await;
     let records = app.client.get(&format!("/api/images/{id}/captions")).await.data()["captions"].clone();
     let sources: Vec<_> = records.as_array().unwrap().iter().map(|caption| &caption["source"]).collect();
-    assert_eq!(sources, ["ai", "embedded"]);
-    assert!(records[1]["origin"].is_null());
+    assert_eq!(sources, ["ai", "human", "embedded"]);
+    assert!(records[2]["origin"].is_null());
+    app.stop().await;
+
+    let app = ground.start_all(&[("DARKROOM_CAPTIONER__READ_DESCRIPTIONS", "false")]).await;
+    let id = app.client.upload("p.jpg", &in_exif(b"Rex, asleep")).await;
+    assert!(app.client.settled(id).await["caption"].is_null());
     app.stop().await;
 }

@@ -63,6 +63,21 @@ async fn what_is_missing_damaged_or_nobodys_is_told_and_nothing_is_changed() {
         "of the right length, and other than what was uploaded: {said}"
     );
     assert_eq!(ground.files(), before);
+
+    // What cannot be read is one fault more, and not the end.
+    std::fs::remove_file(path(&originals[1])).unwrap();
+    std::fs::create_dir(path(&originals[1])).unwrap();
+    let (sound, said) = fsck(&ground, &["--contents"]).await;
+    let unreadable = format!("damaged {} of image 2: ", originals[1]);
+    assert!(!sound && said.contains(&unreadable) && said.contains("2 missing, 2 damaged"), "{said}");
+
+    // A volume that is away says nothing of any file, and is not made anew.
+    let elsewhere = ground.volume().with_extension("unmounted");
+    std::fs::rename(ground.volume(), &elsewhere).unwrap();
+    let (success, said, log) = output(&ground, &["--fsck"], &[]).await;
+    assert!(!success && said.is_empty() && log.contains("installation"), "{said}{log}");
+    assert!(!ground.volume().exists());
+    std::fs::rename(elsewhere, ground.volume()).unwrap();
 }
 
 /// A program of PostgreSQL's, found where the program itself looks for `initdb`.

@@ -75,8 +75,11 @@ impl Ground {
             variables.push(("DARKROOM_AMQP__URL".to_owned(), broker.url.clone()));
             variables.push(("DARKROOM_AMQP__PREFIX".to_owned(), broker.prefix.clone()));
         }
-        variables.retain(|(name, _)| own.iter().all(|(other, _)| other != name));
-        variables.extend(own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        // The last one of a name counts, as in a shell.
+        for (name, value) in own {
+            variables.retain(|(other, _)| other != name);
+            variables.push(((*name).to_owned(), (*value).to_owned()));
+        }
         variables
     }
 

@@ -103,7 +103,8 @@ impl LocalCaptioner {
         let seen = self.vision.encode(patches, cancelled)?;
         let tokens = greedy(&self.text, &seen, self.bounds, cancelled)?;
         let text = self.tokenizer.decode(&tokens, true).map_err(CaptionError::Decode)?;
-        // An apostrophe is a token of its own, and the tokenizer leaves the spaces around it.
+        // An apostrophe is a token of its own, and the tokenizer leaves the spaces around it; transformers, the measure here, takes
+        // all of them for apostrophes.
         let text = text.trim().replace(" ' ", "'");
         let generated_tokens = u32::try_from(tokens.len()).unwrap_or(u32::MAX);
         if text.is_empty() {

@@ -11,25 +11,19 @@ const BOILERPLATE: &[&str] = &[
     "asus_z00ad",
     "binary comment",
     "camera",
-    "cof",
     "default",
     "digital camera",
     "digital image",
-    "dig",
-    "edf",
     "exif_jpeg_picture",
-    "hdr",
-    "hdrpl",
     "image description",
-    "jpeg",
+    "kodak digital still camera",
     "konica minolta digital camera",
-    "mde",
     "minolta digital camera",
     "nikon digital camera",
     "olympus digital camera",
     "panasonic digital camera",
-    "rhdr",
     "samsung",
+    "samsung digital camera",
     "screenshot",
     "sony dsc",
     "untitled",
@@ -50,7 +44,7 @@ pub(super) fn description(bytes: &[u8], format: ImageFormat, exif: Option<&Exif>
 /// `ImageDescription` (CIPA DC-008, 4.6.4).
 fn in_exif(exif: &Exif) -> Option<Cow<'_, str>> {
     match &exif.get_field(Tag::ImageDescription, In::PRIMARY)?.value {
-        Value::Ascii(parts) => parts.first().map(|text| String::from_utf8_lossy(text)),
+        Value::Ascii(parts) => parts.first().map(|text| utf_8_or_latin_1(text)),
         _ => None,
     }
 }
@@ -63,16 +57,17 @@ fn in_iptc(bytes: &[u8]) -> Option<Cow<'_, str>> {
         // A length beyond 32767 octets is written in another way (1.6), and no description has that.
         let (data, after) = after.split_at_checked(length)?;
         if (*record, *dataset) == (2, 120) {
-            // Which characters these are, few programs say as they should (1:90).
-            return Some(str::from_utf8(data).map_or_else(|_| latin_1(data).into(), Cow::Borrowed));
+            return Some(utf_8_or_latin_1(data));
         }
         rest = after;
     }
     None
 }
 
-fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
+/// Which characters these are, few programs say as they should (IPTC: 1:90; Exif: ASCII only).
+fn utf_8_or_latin_1(bytes: &[u8]) -> Cow<'_, str> {
+    let latin_1 = || bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
+    str::from_utf8(bytes).map_or_else(|_| latin_1().into(), Cow::Borrowed)
 }
 
 /// One line that says something.
@@ -81,7 +76,10 @@ fn line(text: &str) -> Option<String> {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let small = line.to_lowercase();
     // The name of the file on the card, in a drone's.
-    let says_nothing = BOILERPLATE.contains(&small.as_str()) || small.starts_with("dcim\\");
+    let says_nothing =
+        BOILERPLATE.contains(&small.as_str()) || small.starts_with("dcim\\") || small.starts_with("dcim/");
+    // Phones leave the name of a mode: sdr, oznor.
+    let is_code = line.len() <= 5 && line.bytes().all(|byte| byte.is_ascii_lowercase());
     let has_words = line.chars().any(char::is_alphabetic);
-    (has_words && !says_nothing).then_some(line)
+    (has_words && !says_nothing && !is_code).then_some(line)
 }

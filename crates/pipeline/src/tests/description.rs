@@ -59,7 +59,7 @@ fn what_people_write_counts_before_what_cameras_write() {
 #[test]
 fn what_says_nothing_is_no_description() {
     for nothing in
-        ["OLYMPUS DIGITAL CAMERA", " SONY DSC ", "DCIM\\100MEDIA\\DJI_0042.JPG", "", "\0\n", "12.5"]
+        ["OLYMPUS DIGITAL CAMERA", " SONY DSC ", "DCIM\\100MEDIA\\DJI_0042.JPG", "sdr", "", "\0\n", "12.5"]
     {
         assert_eq!(described(&in_exif(&jpeg(), nothing)), None, "{nothing}");
     }

@@ -7,9 +7,6 @@ alter table captions
     drop constraint captions_source_check,
     add constraint captions_source_check check (source in ('ai', 'human', 'embedded')) not valid;
 
--- A file says one thing, however often it is read.
-create unique index caption_of_file on captions (image_id) where source = 'embedded';
-
 -- The record that counts: a person's before a model's before the file's, and of these the newest. Volatile for the reason
 -- that V10 names.
 create function current_caption_record(image bigint) returns captions language plpgsql volatile as $$
