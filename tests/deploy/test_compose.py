@@ -25,6 +25,22 @@ def test_nothing_is_wrong_with_a_captioner_of_ones_own(program, tmp_path):
         assert environment["DARKROOM_CAPTIONER__MODEL"] == compose.services["ollama-pull"]["entrypoint"][-1]
 
 
+def test_what_watches_it_finds_it(program, tmp_path):
+    env_file = tmp_path / "env"
+    env_file.write_text("COMPOSE_PROFILES=monitoring\n")
+    compose = Compose(ROOT, program, tmp_path, env_file)
+    assert compose.complaints() == []
+    targets = re.findall(r'"([\w-]+):(\d+)"', (ROOT / "monitoring/prometheus.yml").read_text())
+    assert {name for name, _ in targets} == set(compose.ours)
+    for name, port in targets:
+        assert compose.program.port(*compose.process(name)) == int(port), name
+        assert compose.services[name]["networks"].keys() & compose.services["prometheus"]["networks"].keys(), name
+    source = (ROOT / "monitoring/grafana/datasource.yaml").read_text()
+    assert "http://prometheus:9090" in source
+    for name in ("prometheus", "grafana"):
+        assert [port["host_ip"] for port in compose.services[name]["ports"]] == ["127.0.0.1"]
+
+
 def test_everything_is_there(compose):
     assert set(compose.ours) == {"api", "worker-image", "worker-caption"}
     assert compose.services["worker-image"]["deploy"]["replicas"] == 2

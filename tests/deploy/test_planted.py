@@ -98,7 +98,7 @@ IN_COMPOSE = {
     "a port": (
         "docker-compose.yml", ":-8080}:8080", ":-8080}:8081", "publishes port 8081"),
     "a health check that asks nobody": (
-        "docker-compose.yml", "DARKROOM_WORKER__LISTEN: 127.0.0.1:8081", "DARKROOM_WORKER__LISTEN: ''", "refuses"),
+        "docker-compose.yml", "DARKROOM_WORKER__LISTEN: 0.0.0.0:8081", "DARKROOM_WORKER__LISTEN: ''", "refuses"),
     "a health check of another role": (
         "docker-compose.yml", "darkroom, --worker, --healthcheck", "darkroom, --healthcheck", "is not asked for its health"),
     "a secret": (
