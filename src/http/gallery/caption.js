@@ -4,7 +4,7 @@ import { note } from "./announce.js";
 import { call } from "./api.js";
 import { byId } from "./dom.js";
 
-const SOURCES = { ai: "Said by a model", human: "Written by a person" };
+const SOURCES = { ai: "Said by a model", human: "Written by a person", embedded: "Said by the file" };
 
 /** The image whose caption is shown. @type {{id: number, text: string} | null} */
 let shown = null;
