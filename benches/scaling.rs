@@ -117,13 +117,14 @@ fn main() {
 async fn measure(case: Case, picture: &[u8], count: usize) -> Run {
     let ground = Ground::new(Carrier::RabbitMq).await;
     // The tests' settings have everything heal within moments, which costs.
+    let concurrency = case.concurrency.to_string();
     let own = [
         ("DARKROOM_DATABASE__MAX_CONNECTIONS", "16"),
         ("DARKROOM_WORKER__LEASE_SECONDS", "60"),
         ("DARKROOM_WORKER__RENEW_SECONDS", "15"),
         ("DARKROOM_RELAY__POLL_SECONDS", "2"),
         ("DARKROOM_RELAY__REANNOUNCE_SECONDS", "600"),
-        ("DARKROOM_WORKER__CONCURRENCY", if case.concurrency == 1 { "1" } else { "4" }),
+        ("DARKROOM_WORKER__CONCURRENCY", concurrency.as_str()),
         ("DARKROOM_LOG__LEVEL", "info"),
     ];
     let server = Process::start(&ground, &[], &own);

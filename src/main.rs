@@ -116,8 +116,8 @@ struct Arguments {
     /// At most so many images (all, if not given) or letters (50, if not given).
     #[arg(long, requires = "counted", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Make an API key, print it this once, and exit; only its digest is kept. Needs, as all that is asked for beside a process
-    /// that runs, database.url or a --standalone that runs on embedded.dir. Applies the migrations only if there is no table of keys yet.
+    /// Make an API key, print it this once, and exit; only its digest is kept. Needs database.url, or a --standalone that
+    /// runs on embedded.dir. Applies the migrations only if there is no table of keys yet.
     #[arg(long, value_name = "NAME", requires = "scopes")]
     new_key: Option<KeyName>,
     /// With --new-key: what it permits (read, write, admin); may be given several times.

@@ -46,7 +46,7 @@ pub async fn caption_all(
         false => CaptionGap::None,
     };
     // Half of what one worker does at a time: the other half is always free for new uploads.
-    let lane = u64::try_from(settings.worker.caption_concurrency / 2).unwrap_or(u64::MAX).max(1);
+    let lane = u64::try_from(settings.caption_concurrency() / 2).unwrap_or(u64::MAX).max(1);
     let described = settings.captioner.ask_if_described;
     let (mut queued, mut after, mut told) = (0, None, Instant::now());
     while wish.limit.is_none_or(|limit| queued < limit) {

@@ -3,20 +3,18 @@
 //! It may run beside API and workers: what seems to be missing is only told if a row names it still.
 
 use super::connect::known_store;
-use super::retries::tried;
+use super::retries::{tried, tried_while};
 use crate::domain::{FileKey, reason};
 use crate::files::{FileError, Files};
+use crate::relay::{SweepError, orphans};
 use crate::settings::Settings;
-use crate::store::{NamedFile, Store};
+use crate::store::NamedFile;
 use futures_util::{StreamExt, TryStreamExt};
 use std::fmt;
 use tokio_util::sync::CancellationToken;
 
 /// Files looked at at a time, since a volume on the network takes its time for each.
 const AT_A_TIME: usize = 16;
-
-/// Keys that the store is asked about at a time.
-const BATCH: usize = 1000;
 
 /// What was found.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +63,8 @@ enum Fault {
 /// otherwise only lengths are compared.
 ///
 /// # Errors
-/// If no database is known, the volume is another installation's, a dependency, the volume
-/// among them, stays away, `tell` fails, or `stop`.
+/// If no database is known, the volume is another installation's, a dependency, the volume among them, is away, `tell`
+/// fails, or `stop`.
 pub async fn fsck(
     settings: &Settings,
     contents: bool,
@@ -113,10 +111,20 @@ pub async fn fsck(
             }
         }
     }
-    checked.orphans = orphans(settings, &store, &files, stop, &mut tell).await?;
+    for shelf in files.shelves().await? {
+        anyhow::ensure!(!stop.is_cancelled(), "told to stop before the end; so far: {checked}");
+        let searching = || orphans(&store, &files, &shelf, settings.files.sweep_after);
+        let passes = |error: &SweepError| matches!(error, SweepError::Store(error) if error.is_transient());
+        for orphan in tried_while(passes, searching).await? {
+            checked.orphans += 1;
+            tell(&format!("orphan {orphan}\n"))?;
+        }
+    }
     Ok(checked)
 }
 
+/// What is wrong with a file, if anything is.
+///
 /// # Errors
 /// If the volume is away, which says nothing about any file.
 async fn fault(
@@ -138,30 +146,4 @@ async fn fault(
             Some(Fault::Unreadable(error))
         }
     })
-}
-
-/// Counts and tells the files that the sweep would remove.
-async fn orphans(
-    settings: &Settings,
-    store: &Store,
-    files: &Files,
-    stop: &CancellationToken,
-    tell: &mut impl FnMut(&str) -> anyhow::Result<()>,
-) -> anyhow::Result<u64> {
-    let mut count = 0;
-    for shelf in files.shelves().await? {
-        anyhow::ensure!(
-            !stop.is_cancelled(),
-            "told to stop before all files that belong to nobody were found"
-        );
-        let aged = files.aged(&shelf, settings.files.sweep_after).await?;
-        for keys in aged.chunks(BATCH) {
-            let named = tried(|| store.named_files(keys)).await?;
-            for orphan in keys.iter().filter(|key| !named.contains(key)) {
-                count += 1;
-                tell(&format!("orphan {orphan}\n"))?;
-            }
-        }
-    }
-    Ok(count)
 }

@@ -84,7 +84,7 @@ mod built_in {
         }
 
         /// The text is not yet cleaned. A caption that is no longer waited for, or that takes longer than `limit`, is broken
-        /// off; waiting for one's turn is not counted.
+        /// off. Waiting for one's turn is not part of that; the job's own time goes on meanwhile.
         pub(in crate::captioner) async fn ask(
             &self,
             picture: &[u8],

@@ -5,9 +5,10 @@ use super::Tag;
 use super::asked::Question;
 use super::events::Feed;
 use super::refusal::{ReadRefusal, Refusal};
+use crate::domain::Backlog;
 use crate::files::{Files, Room};
-use crate::metrics::{self, Backlog, Connections, Database, Metrics, Readings, Volume};
-use crate::store::{self, PoolStatus, Store};
+use crate::metrics::{self, Connections, Database, Metrics, Readings, Volume};
+use crate::store::{PoolStatus, Store};
 use poem::web::Data;
 use poem::{IntoResponse, Response};
 use poem_openapi::payload::Payload;
@@ -29,7 +30,7 @@ struct Asked {
     store: Store,
     volume: Question<Option<Room>>,
     /// Of a server: the others would tell the same.
-    backlog: Option<Question<Option<Vec<store::Backlog>>>>,
+    backlog: Option<Question<Option<Vec<Backlog>>>>,
     feed: Option<Feed>,
 }
 
@@ -71,7 +72,7 @@ impl Gauges {
         let database = async {
             match backlog {
                 Some(backlog) => match backlog.answer(PATIENCE).await {
-                    Ok(Some(kinds)) => Database::Answers(kinds.into_iter().map(told).collect()),
+                    Ok(Some(kinds)) => Database::Answers(kinds),
                     _ => Database::Away,
                 },
                 None => Database::NotAsked,
@@ -98,11 +99,6 @@ impl Asked {
         });
         Self { metrics, store: store.clone(), volume, backlog: None, feed: None }
     }
-}
-
-fn told(backlog: store::Backlog) -> Backlog {
-    let store::Backlog { kind, announced, unannounced, postponed, oldest } = backlog;
-    Backlog { kind, announced, unannounced, postponed, oldest }
 }
 
 /// Text in the format of OpenMetrics. The document leaves out its parameters, by which generators would miss it.

@@ -8,7 +8,7 @@ mod labels;
 mod process;
 mod readings;
 
-pub use readings::{Backlog, Connections, Database, Readings, Volume};
+pub use readings::{Connections, Database, Readings, Volume};
 
 use crate::domain::{FailureCode, JobKind, Stage};
 use families::Families;

@@ -1,12 +1,11 @@
 //! What is not counted but read, at the moment when somebody asks.
 
 use super::labels::KindLabel;
-use crate::domain::JobKind;
+use crate::domain::Backlog;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 type Number = Gauge<f64, AtomicU64>;
 
@@ -33,21 +32,6 @@ pub enum Database {
     Away,
     /// By kind.
     Answers(Vec<Backlog>),
-}
-
-/// Jobs of one kind that wait.
-#[derive(Debug, Clone, Copy)]
-pub struct Backlog {
-    /// Their kind.
-    pub kind: JobKind,
-    /// Due, and with the broker.
-    pub announced: i64,
-    /// Due, and not with the broker.
-    pub unannounced: i64,
-    /// Not due yet.
-    pub postponed: i64,
-    /// How long the oldest one has been due.
-    pub oldest: Duration,
 }
 
 /// Connections to the database that this process holds or waits for.

@@ -9,6 +9,8 @@ mod reaper;
 mod recovery;
 mod sweep;
 
+pub use sweep::{SweepError, orphans};
+
 use crate::domain::JobKind;
 use crate::files::Files;
 use crate::metrics::Metrics;

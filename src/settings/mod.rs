@@ -53,6 +53,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Caption jobs at the same time. A local model takes one at a time, and whoever waited for it would spend the time of a
+    /// job.
+    #[must_use]
+    pub fn caption_concurrency(&self) -> usize {
+        match self.captioner.form() {
+            Some(ProviderForm::Local) => 1,
+            _ => self.worker.caption_concurrency,
+        }
+    }
+
     /// How jobs of a kind are tried again.
     #[must_use]
     pub const fn retry_policy(&self, kind: JobKind) -> RetryPolicy {

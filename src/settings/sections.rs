@@ -158,8 +158,8 @@ pub struct Worker {
     pub listen: Option<SocketAddr>,
     /// Image jobs at the same time; see [`Worker::image_concurrency`].
     concurrency: usize,
-    /// Caption jobs at the same time.
-    pub caption_concurrency: usize,
+    /// Caption jobs at the same time; see `Settings::caption_concurrency`.
+    pub(super) caption_concurrency: usize,
     /// Webhooks at the same time.
     pub webhook_concurrency: usize,
     /// Bytes for pictures being decoded.

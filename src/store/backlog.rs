@@ -3,7 +3,7 @@
 use super::announcements::to_announce;
 use super::error::Doing;
 use super::{Store, StoreError, answered, parsed, query, without_sorting};
-use crate::domain::JobKind;
+use crate::domain::{Backlog, JobKind};
 use std::time::Duration;
 
 /// Jobs of a kind and of a state that are counted at the most. A backlog beyond it is long, whatever its exact length.
@@ -11,21 +11,6 @@ const COUNTED: u32 = 100_000;
 
 /// No relay holds jobs for as long before it lets go of them, or another takes them.
 const IN_HAND: &str = "interval '1 minute'";
-
-/// Jobs of one kind that no worker has in hand.
-#[derive(Debug, Clone, Copy)]
-pub struct Backlog {
-    /// Their kind.
-    pub kind: JobKind,
-    /// Due, and with the broker; of more than 100,000, these.
-    pub announced: i64,
-    /// Due, and not with the broker; of more than 100,000, these.
-    pub unannounced: i64,
-    /// Not due yet; of more than 100,000, these.
-    pub postponed: i64,
-    /// How long the one at the head of the queue, or else of those that are to be announced, has been due.
-    pub oldest: Duration,
-}
 
 /// What the pool of connections is doing.
 #[derive(Debug, Clone, Copy)]

@@ -34,7 +34,7 @@ mod uploads;
 mod webhooks;
 
 pub use announcements::{AnnouncementLease, DueJob};
-pub use backlog::{Backlog, PoolStatus};
+pub use backlog::PoolStatus;
 pub use caption_calls::{EndedCall, ProviderVerdict};
 pub use caption_gaps::{CaptionGap, CaptionStep};
 pub use caption_permits::{CallPermit, Wait, WaitReason, WantedCall};

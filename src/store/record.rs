@@ -90,7 +90,9 @@ pub(super) const SUMMARY: &str = "
     i.width, i.height, i.taken_at, i.camera, i.caption, i.error_code, i.error,
     array(select size from thumbnails t where t.image_id = i.id order by size desc) as thumbnails";
 
-/// The columns of the details beside the summary: the newest job of each kind, and the newest run of each stage.
+/// The columns of the details beside the summary: the newest job of each kind, the newest run of each stage, and who made the
+/// caption that is shown: of the records with its text the one that counts first (`current_caption_record`), since a newer one
+/// may be recorded a moment before it is shown.
 pub(super) const DETAILS: &str = "
     coalesce(i.orientation, 1::smallint) as orientation, coalesce(i.has_gps, false) as has_gps,
     coalesce(i.exif, '{}') as exif, coalesce(i.warnings, '{}') as warnings, i.callback_url,

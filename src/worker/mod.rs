@@ -20,7 +20,7 @@ use crate::domain::{Backoff, JobKind, Outage, reason};
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::queue::{Delivery, Queue};
-use crate::settings::{ProviderForm, Settings};
+use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::webhooks::Webhooks;
 use admission::Admission;
@@ -115,9 +115,7 @@ impl Worker {
     async fn consume(self: Arc<Self>, kind: JobKind, stop: CancellationToken) -> Stopped {
         let concurrency = match kind {
             JobKind::Image => self.settings.worker.image_concurrency(),
-            // A local model takes one at a time, and whoever waits for it would spend the time of a job.
-            JobKind::Caption if self.settings.captioner.form() == Some(ProviderForm::Local) => 1,
-            JobKind::Caption => self.settings.worker.caption_concurrency,
+            JobKind::Caption => self.settings.caption_concurrency(),
             JobKind::Webhook => self.settings.worker.webhook_concurrency,
         };
         let permits = Arc::new(Semaphore::new(concurrency));

@@ -1,5 +1,6 @@
 //! What things are, and which changes are legal. Knows nothing of tokio, SQL, AMQP, HTTP or pixels.
 
+mod backlog;
 mod backoff;
 mod callback_url;
 mod caller;
@@ -17,6 +18,7 @@ mod stage;
 mod thumbnail;
 mod webhook;
 
+pub use backlog::Backlog;
 pub use backoff::{Backoff, RetryPolicy};
 pub use callback_url::{CallbackUrl, InvalidCallbackUrl};
 pub use caller::{Caller, IdempotencyKey, InvalidKeyName, KeyName, Scope, Scopes};

@@ -3,8 +3,8 @@
 use crate::support::exposition::Exposition;
 use crate::support::ground::{Carrier, Ground};
 use crate::support::pictures;
-use darkroom::domain::{FailureCode, JobKind, Stage};
-use darkroom::metrics::{Backlog, Connections, Database, Metrics, Readings, Volume};
+use darkroom::domain::{Backlog, FailureCode, JobKind, Stage};
+use darkroom::metrics::{Connections, Database, Metrics, Readings, Volume};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
