@@ -40,7 +40,7 @@ fn decode(criterion: &mut Criterion) {
         let decoder = Decoder::new(file).unwrap();
         for reduction in Reduction::ALL {
             group.bench_with_input(
-                BenchmarkId::new("reduced by", reduction.divisor()),
+                BenchmarkId::new("eighths", reduction.eighths()),
                 &reduction,
                 |b, reduction| {
                     b.iter(|| {

@@ -1,4 +1,4 @@
-//! Decodes a file, as often as asked, and says how long it took: `reduce FILE DIVISOR [TIMES] [OUTPUT]`.
+//! Decodes a file, as often as asked, and says how long it took: `reduce FILE EIGHTHS [TIMES] [OUTPUT]`.
 #![allow(clippy::print_stdout)]
 
 use jpeg_reducer::{Decoder, Options, Reduction};
@@ -6,12 +6,13 @@ use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, file, divisor, rest @ ..] = arguments.as_slice() else {
-        return Err("usage: reduce FILE DIVISOR [TIMES] [OUTPUT]".into());
+    let [_, file, eighths, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: reduce FILE EIGHTHS [TIMES] [OUTPUT]".into());
     };
     let bytes = std::fs::read(file)?;
-    let divisor: u32 = divisor.parse()?;
-    let reduction = Reduction::ALL.into_iter().find(|r| r.divisor() == divisor).ok_or("1, 2, 4 or 8")?;
+    let eighths: u32 = eighths.parse()?;
+    let reduction = Reduction::ALL.into_iter().find(|r| r.eighths() == eighths);
+    let reduction = reduction.ok_or("1 to 6, or 8, eighths")?;
     let times: u32 = rest.first().map_or(Ok(1), |times| times.parse())?;
     let decoder = Decoder::new(&bytes)?;
     let options = Options::new(reduction);
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         })?;
         best = best.min(start.elapsed().as_secs_f64() * 1000.0);
     }
-    println!("{file} 1/{divisor}: {best:.2} ms, at most {} KB, {sum}", decoder.memory_bytes(reduction) >> 10);
+    println!("{file} {eighths}/8: {best:.2} ms, at most {} KB, {sum}", decoder.memory_bytes(reduction) >> 10);
     if let Some(output) = rest.get(1) {
         let (picture, _) = decoder.picture(&options)?;
         let kind = if picture.channels == 1 { 5 } else { 6 };

@@ -1,7 +1,7 @@
 //! A JPEG decoder for thumbnails.
 //!
-//! It decodes pictures reduced to 1/1, 1/2, 1/4 or 1/8, reads exactly what the reduced picture needs, and skips the
-//! rest. It is safe Rust, works on one thread, and holds no more than a strip of a picture that comes in
+//! It decodes pictures reduced to one to six eighths of their sides, or in full, reads exactly what the reduced picture
+//! needs, and skips the rest. It is safe Rust, works on one thread, and holds no more than a strip of a picture that comes in
 //! one scan.
 //!
 //! ```
@@ -27,8 +27,8 @@
 //! frequencies, put through the inverse transform of N × M points, are a block of N × M samples: the picture, reduced
 //! by 8/N and 8/M, with what is too fine for it left out. (R. Dugad and N. Ahuja, "A fast scheme for image size change
 //! in the compressed domain", 2001, describe it for one half. libjpeg's scaled decoding is of the same family.) With
-//! N = 2 and N = 1 there is nothing to multiply; N = 4 and N = 8 fold the line in the middle, so that half of the
-//! products do for both ends.
+//! N = 2 and N = 1 there is nothing to multiply; the others fold the line in the middle, so that half of the products do
+//! for both ends.
 //!
 //! A component with fewer samples than the others is reduced less: at 1/4, blocks of luminance become 2 × 2 samples,
 //! and those of a colour difference that is subsampled by two in both directions 4 × 4, which are as many pixels. Each
@@ -40,8 +40,8 @@
 //!
 //! # Skipping
 //!
-//! In the zigzag order of a scan, the last coefficient that is needed has the number 4 for 2 × 2 samples and 24 for
-//! 4 × 4. Codes up to it are looked up together with their values: 10 bits of look-ahead give run, value, and the
+//! In the zigzag order of a scan, the last coefficient that is needed has the number 4 for 2 × 2 samples, 12 for
+//! 3 × 3 and 24 for 4 × 4. Codes up to it are looked up together with their values: 10 bits of look-ahead give run, value, and the
 //! length of both. Of what follows in the block, only lengths matter. A second table, over 12 bits, adds up as many
 //! symbols as *begin* in the look-ahead and have their whole code there; the bits of the last value may lie beyond, for
 //! their number is known. An entry is the sum of lengths, the sum of advances in zigzag order, and whether "end of

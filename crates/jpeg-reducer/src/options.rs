@@ -1,42 +1,55 @@
 //! What a caller asks for, and what it allows.
 
-/// How much smaller each side becomes.
+/// How much smaller each side becomes: by how many of eight samples are made of the eight of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reduction {
-    /// 1/1: each block of 8 × 8 coefficients becomes 8 × 8 pixels.
+    /// 8/8: each block of 8 × 8 coefficients becomes 8 × 8 pixels.
     Full,
-    /// 1/2: 4 × 4 pixels.
+    /// 6/8.
+    ThreeQuarters,
+    /// 5/8.
+    FiveEighths,
+    /// 4/8.
     Half,
-    /// 1/4: 2 × 2 pixels.
+    /// 3/8.
+    ThreeEighths,
+    /// 2/8.
     Quarter,
-    /// 1/8: one pixel.
+    /// 1/8: one pixel of each block.
     Eighth,
 }
 
 impl Reduction {
     /// All of them, from the largest picture to the smallest.
-    pub const ALL: [Self; 4] = [Self::Full, Self::Half, Self::Quarter, Self::Eighth];
+    pub const ALL: [Self; 7] = [
+        Self::Full,
+        Self::ThreeQuarters,
+        Self::FiveEighths,
+        Self::Half,
+        Self::ThreeEighths,
+        Self::Quarter,
+        Self::Eighth,
+    ];
 
-    /// The number that the sides are divided by: 1, 2, 4 or 8.
+    /// How many pixels eight in a row become: 8, 6, 5, 4, 3, 2 or 1.
     #[must_use]
-    pub const fn divisor(self) -> u32 {
+    pub const fn eighths(self) -> u32 {
         match self {
-            Self::Full => 1,
-            Self::Half => 2,
-            Self::Quarter => 4,
-            Self::Eighth => 8,
+            Self::Full => 8,
+            Self::ThreeQuarters => 6,
+            Self::FiveEighths => 5,
+            Self::Half => 4,
+            Self::ThreeEighths => 3,
+            Self::Quarter => 2,
+            Self::Eighth => 1,
         }
     }
 
-    /// The reduced length of `side`: divided and rounded up.
+    /// The reduced length of `side`, rounded up.
     #[must_use]
     pub const fn of(self, side: u32) -> u32 {
-        side.div_ceil(self.divisor())
-    }
-
-    /// How many samples a block of 8 × 8 has in each direction, where the component is not subsampled.
-    pub(crate) const fn points(self) -> u32 {
-        8 / self.divisor()
+        // No more than `side`, so that it fits.
+        (side as u64 * self.eighths() as u64).div_ceil(8) as u32
     }
 }
 

@@ -21,7 +21,7 @@ fn check(source: &Source, name: &str, pixel: impl Fn(&[f64]) -> Vec<f64>) {
     let file = source.file();
     for reduction in Reduction::ALL {
         let picture = decoded(&file, reduction);
-        let planes = reference::components(source, reduction.divisor() as usize);
+        let planes = reference::components(source, reduction.eighths() as usize);
         let mut worst = 0.0_f64;
         assert_eq!(picture.samples.len(), planes[0].len() * picture.channels, "{name} {reduction:?}");
         for (at, is) in picture.samples.chunks(picture.channels).enumerate() {

@@ -8,10 +8,6 @@ use super::{jpeg, png};
 use darkroom_domain::ThumbnailSize;
 use darkroom_probe::{Header, Layout, PngColour};
 
-/// JPEGs are decoded at a half, a quarter or an eighth of their size as long as their longer side keeps this many
-/// pixels: one and a half times the larger thumbnail, below which the reduction begins to show.
-pub(super) const REDUCED_LONG_SIDE: u32 = ThumbnailSize::Medium.bound() * 3 / 2;
-
 /// What resizing keeps for each row and column of the decoded picture: their weights, in two forms, and where they
 /// begin. Measured, and rounded up.
 const RESIZE_BYTES_OF_LINE: u64 = 64;

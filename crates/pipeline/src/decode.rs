@@ -1,6 +1,7 @@
 //! From a file to pixels: the one door to all decoders.
 
 use super::pixels::Pixels;
+use super::resize::Extent;
 use super::{Cancelled, Limits, jpeg, png};
 use darkroom_domain::{Failure, ImageFormat};
 use darkroom_probe::Header;
@@ -13,6 +14,8 @@ pub(super) struct Decoded {
     /// The picture as stored, not yet upright: at the width that was asked for, its height at least that of the
     /// thumbnail. It has alpha only if it is transparent, and then colours are multiplied by it.
     pub(super) pixels: Pixels,
+    /// The part of them that is the picture.
+    pub(super) extent: Extent,
     /// The embedded ICC profile.
     pub(super) profile: Option<Vec<u8>>,
 }

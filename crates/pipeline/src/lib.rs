@@ -129,7 +129,7 @@ pub fn render(
     admit(bytes, header, limits)?;
     let size = |size: ThumbnailSize| resize::fit(header.width(), header.height(), size.bound());
     let (small, medium) = (size(ThumbnailSize::Small), size(ThumbnailSize::Medium));
-    let Decoded { pixels, profile } = decode(bytes, header, medium.0, limits, cancelled)?;
+    let Decoded { pixels, extent, profile } = decode(bytes, header, medium.0, limits, cancelled)?;
     check(cancelled)?;
     let mut warnings = Warnings::default();
     let conversion = profile.and_then(|profile| {
@@ -140,7 +140,7 @@ pub fn render(
         resize::unpremultiply(&mut pixels)?;
         Ok(orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation))
     };
-    let medium = resize::shrink(&pixels, medium)?;
+    let medium = resize::shrink_part(&pixels, extent, medium)?;
     let small = resize::shrink(&medium, small)?;
     Ok(Rendered { small: finish(small)?, medium: finish(medium)?, warnings: warnings.into_vec() })
 }

@@ -2,7 +2,7 @@
 //! never in memory as a whole.
 
 use super::pixels::{Channels, Pixels};
-use super::resize;
+use super::resize::{self, Extent};
 use darkroom_domain::Failure;
 
 /// Rows wait until there are this many of them: the resampler computes its weights anew for each call, and row by row
@@ -23,6 +23,7 @@ pub(super) struct Narrowing {
     channels: Channels,
     width: u32,
     height: u32,
+    extent: Extent,
     to_width: u32,
     batch_bytes: usize,
     waiting: Vec<u8>,
@@ -31,14 +32,20 @@ pub(super) struct Narrowing {
 }
 
 impl Narrowing {
-    /// For `height` rows of `width` pixels, which are to become `to_width` wide.
-    pub(super) fn new(width: u32, height: u32, channels: Channels, to_width: u32) -> Self {
+    /// For `height` rows of `width` pixels, of which `extent` is the picture. They are to become `to_width` wide.
+    pub(super) fn new(
+        (width, height): (u32, u32),
+        extent: Extent,
+        channels: Channels,
+        to_width: u32,
+    ) -> Self {
         let row_bytes = width as usize * channels.count();
         let batch_bytes = batch_bytes(row_bytes, height as usize);
         Self {
             channels,
             width,
             height,
+            extent,
             to_width,
             batch_bytes,
             waiting: Vec::with_capacity(batch_bytes),
@@ -61,12 +68,13 @@ impl Narrowing {
         Ok(())
     }
 
-    /// The picture at its new width and old height: with alpha multiplied in if any pixel lets something through, and
+    /// The picture at its new width and old height, and how much of that it is: with alpha multiplied in if any pixel lets something through, and
     /// without alpha otherwise.
-    pub(super) fn finish(mut self) -> Result<Pixels, Failure> {
+    pub(super) fn finish(mut self) -> Result<(Pixels, Extent), Failure> {
         self.narrow_waiting()?;
         let pixels = Pixels::new(self.to_width, self.height, self.channels, self.narrow)?;
-        Ok(if self.transparent { pixels } else { pixels.without_alpha() })
+        let extent = Extent { width: self.to_width.into(), ..self.extent };
+        Ok((if self.transparent { pixels } else { pixels.without_alpha() }, extent))
     }
 
     fn narrow_waiting(&mut self) -> Result<(), Failure> {
@@ -81,7 +89,8 @@ impl Narrowing {
             self.transparent = true;
             resize::premultiply(&mut batch)?;
         }
-        resize::shrink_onto(&batch, (self.to_width, rows), &mut self.narrow)?;
+        let extent = Extent { height: rows.into(), ..self.extent };
+        resize::shrink_onto(&batch, extent, (self.to_width, rows), &mut self.narrow)?;
         self.waiting = batch.into_samples();
         self.waiting.clear();
         Ok(())
@@ -103,23 +112,24 @@ mod tests {
         // Three batches, the last of them short.
         let (width, height, channels) = (30_000, 120, Channels::Rgb);
         let samples = rows(width, height, channels);
-        let mut narrowing = Narrowing::new(width, height, channels, 512);
+        let extent = Extent { width: f64::from(width) - 0.5, height: height.into() };
+        let mut narrowing = Narrowing::new((width, height), extent, channels, 512);
         for part in samples.chunks(width as usize * 3 * 7) {
             narrowing.take(part).unwrap();
         }
         let whole = Pixels::new(width, height, channels, samples).unwrap();
         let mut due = Vec::new();
-        resize::shrink_onto(&whole, (512, height), &mut due).unwrap();
-        assert_eq!(narrowing.finish().unwrap().samples(), due);
+        resize::shrink_onto(&whole, extent, (512, height), &mut due).unwrap();
+        assert_eq!(narrowing.finish().unwrap().0.samples(), due);
     }
 
     #[test]
     fn alpha_is_kept_if_a_single_pixel_needs_it() {
         let row = |alpha: u8| [[10, 20, 30, 255], [10, 20, 30, alpha]].concat();
         let narrowed = |alphas: &[u8]| {
-            let mut narrowing = Narrowing::new(2, 3, Channels::Rgba, 2);
+            let mut narrowing = Narrowing::new((2, 3), Extent::whole(2, 3), Channels::Rgba, 2);
             alphas.iter().for_each(|alpha| narrowing.take(&row(*alpha)).unwrap());
-            narrowing.finish().map(|pixels| (pixels.channels(), pixels.samples().last().copied()))
+            narrowing.finish().map(|(pixels, _)| (pixels.channels(), pixels.samples().last().copied()))
         };
         assert_eq!(narrowed(&[255, 255, 255]).unwrap(), (Channels::Rgb, Some(30)));
         assert_eq!(narrowed(&[255, 254, 255]).unwrap(), (Channels::Rgba, Some(255)));

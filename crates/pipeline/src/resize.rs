@@ -21,25 +21,55 @@ pub(super) fn fit(width: u32, height: u32, bound: u32) -> (u32, u32) {
     (side(width), side(height))
 }
 
+/// The part of some [`Pixels`] that is the picture: from the upper left corner on, in pixels. A reduced picture rounds its
+/// sides up, and taking the rest of the last pixel for picture would move all others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Extent {
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+impl Extent {
+    /// All of so many pixels.
+    pub(super) fn whole(width: u32, height: u32) -> Self {
+        Self { width: width.into(), height: height.into() }
+    }
+}
+
 /// `source` at the given size. An alpha channel must be multiplied in already, see [`premultiply`].
-pub(super) fn shrink(source: &Pixels, (width, height): (u32, u32)) -> Result<Pixels, Failure> {
+pub(super) fn shrink(source: &Pixels, size: (u32, u32)) -> Result<Pixels, Failure> {
+    shrink_part(source, Extent::whole(source.width(), source.height()), size)
+}
+
+/// The part of `source` that is the picture, at the given size; as [`shrink`].
+pub(super) fn shrink_part(
+    source: &Pixels,
+    extent: Extent,
+    (width, height): (u32, u32),
+) -> Result<Pixels, Failure> {
     let mut samples = Vec::new();
-    shrink_onto(source, (width, height), &mut samples)?;
+    shrink_onto(source, extent, (width, height), &mut samples)?;
     Pixels::new(width, height, source.channels(), samples)
 }
 
-/// As [`shrink`], with the new samples put behind those that `samples` holds.
-pub(super) fn shrink_onto(source: &Pixels, size: (u32, u32), samples: &mut Vec<u8>) -> Result<(), Failure> {
+/// As [`shrink_part`], with the new samples put behind those that `samples` holds.
+pub(super) fn shrink_onto(
+    source: &Pixels,
+    extent: Extent,
+    size: (u32, u32),
+    samples: &mut Vec<u8>,
+) -> Result<(), Failure> {
     match source.channels() {
-        Channels::Grey => shrink_as::<U8>(source, size, samples),
-        Channels::GreyAlpha => shrink_as::<U8x2>(source, size, samples),
-        Channels::Rgb => shrink_as::<U8x3>(source, size, samples),
-        Channels::Rgba | Channels::Cmyk => shrink_as::<U8x4>(source, size, samples),
+        Channels::Grey => shrink_as::<U8>(source, extent, size, samples),
+        Channels::GreyAlpha => shrink_as::<U8x2>(source, extent, size, samples),
+        Channels::Rgb => shrink_as::<U8x3>(source, extent, size, samples),
+        Channels::Rgba | Channels::Cmyk => shrink_as::<U8x4>(source, extent, size, samples),
     }
 }
 
 fn shrink_as<P: PixelTrait>(
     source: &Pixels,
+    extent: Extent,
     (width, height): (u32, u32),
     samples: &mut Vec<u8>,
 ) -> Result<(), Failure> {
@@ -50,7 +80,8 @@ fn shrink_as<P: PixelTrait>(
     let behind = samples.get_mut(held..).unwrap_or_default();
     let mut to = TypedImage::<P>::from_buffer(width, height, behind).map_err(impossible)?;
     let lanczos = ResizeAlg::Convolution(FilterType::Lanczos3);
-    let options = ResizeOptions::new().resize_alg(lanczos).use_alpha(false);
+    let part = ResizeOptions::new().crop(0.0, 0.0, extent.width, extent.height);
+    let options = part.resize_alg(lanczos).use_alpha(false);
     Resizer::new().resize_typed::<P>(&from, &mut to, &options).map_err(impossible)
 }
 

@@ -9,7 +9,7 @@ use crate::transform::{LANES, Lanes, OUTSIDE, slots};
 pub(crate) struct ComponentPlan {
     pub(crate) h: usize,
     pub(crate) v: usize,
-    /// Samples of a block, across and down: 1, 2, 4 or 8.
+    /// Samples of a block, across and down: 1 to 6, or 8.
     pub(crate) wide: usize,
     pub(crate) high: usize,
     /// Where the coefficients go, in zigzag order; [`OUTSIDE`] for those that are not needed.
@@ -56,10 +56,10 @@ impl Plan {
             components: frame
                 .components
                 .iter()
-                .map(|component| ComponentPlan::new(frame, component, reduction.points()))
+                .map(|component| ComponentPlan::new(frame, component, reduction.eighths()))
                 .collect(),
             mcus: (frame.mcus_across() as usize, frame.mcus_down() as usize),
-            rows_of_mcu: (frame.v_max * reduction.points()) as usize,
+            rows_of_mcu: (frame.v_max * reduction.eighths()) as usize,
         }
     }
 
@@ -117,7 +117,7 @@ impl ComponentPlan {
 /// has 8 points at most, and as long as its samples still fall on the pixels.
 fn side(factor: u32, most: u32, points: u32) -> (usize, Ratio) {
     let mut own = points;
-    while own < 8 && (most * points).is_multiple_of(factor * own * 2) {
+    while own * 2 <= 8 && (most * points).is_multiple_of(factor * own * 2) {
         own *= 2;
     }
     let (pixels, samples) = (most * points, factor * own);
@@ -142,5 +142,9 @@ mod tests {
         assert_eq!(side(2, 3, 2), (2, ratio(3, 2)));
         assert_eq!(side(1, 3, 4), (4, ratio(3, 1)));
         assert_eq!(side(3, 4, 4), (4, ratio(4, 3)));
+        assert_eq!(side(1, 2, 3), (6, Ratio::ONE));
+        assert_eq!(side(1, 4, 3), (6, ratio(2, 1)));
+        assert_eq!(side(1, 2, 5), (5, ratio(2, 1)));
+        assert_eq!(side(1, 2, 6), (6, ratio(2, 1)));
     }
 }

@@ -1,4 +1,4 @@
-//! From coefficients to samples: inverse transforms of 1, 2, 4 and 8 points in either direction.
+//! From coefficients to samples: inverse transforms of 1 to 6 points, and of 8, in either direction.
 //!
 //! All work is done on eight blocks at once, one in each lane of a vector; the compiler finds the instructions.
 
@@ -73,6 +73,7 @@ mod tests {
         assert_eq!(last, 4);
         assert_eq!(slots_of_four[..5], [0, 1, 2, OUTSIDE, 3]);
         assert_eq!(slots(1, 1).1, 0);
+        assert_eq!(slots(3, 3).1, 12);
         assert_eq!(slots(4, 4).1, 24);
         assert_eq!(slots(4, 2).1, 13);
         assert_eq!(slots(8, 8).1, 63);

@@ -30,7 +30,22 @@ const fn fixed(value: f64) -> i32 {
     (value * (1 << BITS) as f64 + 0.5) as i32
 }
 
-/// √2 cos(k π / 16).
+/// √2.
+const ROOT_2: i32 = fixed(std::f64::consts::SQRT_2);
+
+/// Of 3 and 6 points: √2 cos(k π / 12).
+const T1: i32 = fixed(1.366_025_403_784_438_6);
+const T2: i32 = fixed(1.224_744_871_391_589);
+const T4: i32 = fixed(0.707_106_781_186_547_5);
+const T5: i32 = fixed(0.366_025_403_784_438_65);
+
+/// Of 5 points: √2 cos(k π / 10).
+const F1: i32 = fixed(1.344_997_023_927_914_8);
+const F2: i32 = fixed(1.144_122_805_635_369);
+const F3: i32 = fixed(0.831_253_875_554_906_8);
+const F4: i32 = fixed(0.437_016_024_448_821_05);
+
+/// Of 4 and 8 points: √2 cos(k π / 16).
 const C1: i32 = fixed(1.387_039_845_322_147_5);
 const C2: i32 = fixed(1.306_562_964_876_376_4);
 const C3: i32 = fixed(1.175_875_602_419_358_9);
@@ -56,6 +71,18 @@ impl Points<2> for Inverse {
     }
 }
 
+impl Points<3> for Inverse {
+    const BITS: u32 = BITS;
+
+    #[inline(always)]
+    fn inverse<const KNOWN: usize>([x0, x1, x2]: [i32; 3]) -> [i32; 3] {
+        let x0 = x0 << BITS;
+        let [e0, e1] = if KNOWN <= 2 { [x0; 2] } else { [x0 + x2 * T4, x0 - x2 * ROOT_2] };
+        let o0 = x1 * T2;
+        [e0 + o0, e1, e0 - o0]
+    }
+}
+
 impl Points<4> for Inverse {
     const BITS: u32 = BITS;
 
@@ -64,6 +91,44 @@ impl Points<4> for Inverse {
         let [e0, e1] = if KNOWN <= 2 { [x0 << BITS; 2] } else { [(x0 + x2) << BITS, (x0 - x2) << BITS] };
         let [o0, o1] = if KNOWN <= 2 { [x1 * C2, x1 * C6] } else { [x1 * C2 + x3 * C6, x1 * C6 - x3 * C2] };
         [e0 + o0, e1 + o1, e1 - o1, e0 - o0]
+    }
+}
+
+impl Points<5> for Inverse {
+    const BITS: u32 = BITS;
+
+    #[inline(always)]
+    fn inverse<const KNOWN: usize>([x0, x1, x2, x3, x4]: [i32; 5]) -> [i32; 5] {
+        let x0 = x0 << BITS;
+        let ([mut e0, mut e1, mut e2], [mut o0, mut o1]) = ([x0; 3], [x1 * F1, x1 * F3]);
+        if KNOWN > 2 {
+            (e0, e1, e2) = (e0 + x2 * F2, e1 - x2 * F4, e2 - x2 * ROOT_2);
+            (o0, o1) = (o0 + x3 * F3, o1 - x3 * F1);
+        }
+        if KNOWN > 4 {
+            (e0, e1, e2) = (e0 + x4 * F4, e1 - x4 * F2, e2 + x4 * ROOT_2);
+        }
+        [e0 + o0, e1 + o1, e2, e1 - o1, e0 - o0]
+    }
+}
+
+impl Points<6> for Inverse {
+    const BITS: u32 = BITS;
+
+    #[inline(always)]
+    fn inverse<const KNOWN: usize>([x0, x1, x2, x3, x4, x5]: [i32; 6]) -> [i32; 6] {
+        let x0 = x0 << BITS;
+        let ([mut e0, mut e1, mut e2], [mut o0, mut o1, mut o2]) = ([x0; 3], [x1 * T1, x1 << BITS, x1 * T5]);
+        if KNOWN > 2 {
+            let x3 = x3 << BITS;
+            (e0, e2) = (e0 + x2 * T2, e2 - x2 * T2);
+            (o0, o1, o2) = (o0 + x3, o1 - x3, o2 - x3);
+        }
+        if KNOWN > 4 {
+            (e0, e1, e2) = (e0 + x4 * T4, e1 - x4 * ROOT_2, e2 + x4 * T4);
+            (o0, o1, o2) = (o0 + x5 * T5, o1 - (x5 << BITS), o2 + x5 * T1);
+        }
+        [e0 + o0, e1 + o1, e2 + o2, e2 - o2, e1 - o1, e0 - o0]
     }
 }
 
@@ -123,8 +188,16 @@ mod tests {
     fn all_transforms_are_those_of_the_formula() {
         check::<1, 2>();
         check::<2, 2>();
+        check::<3, 2>();
+        check::<3, 3>();
         check::<4, 2>();
         check::<4, 4>();
+        check::<5, 2>();
+        check::<5, 4>();
+        check::<5, 5>();
+        check::<6, 2>();
+        check::<6, 4>();
+        check::<6, 6>();
         check::<8, 2>();
         check::<8, 4>();
         check::<8, 8>();
@@ -134,8 +207,10 @@ mod tests {
     fn the_wildest_coefficients_do_not_overflow() {
         for signs in 0..256_u32 {
             let extreme = |k: usize| i32::from(if signs >> k & 1 == 0 { i16::MIN } else { i16::MAX });
-            let line = std::array::from_fn(extreme);
-            let _no_panic = <Inverse as Points<8>>::inverse::<8>(line);
+            let _no_panic = <Inverse as Points<8>>::inverse::<8>(std::array::from_fn(extreme));
+            let _no_panic = <Inverse as Points<6>>::inverse::<8>(std::array::from_fn(extreme));
+            let _no_panic = <Inverse as Points<5>>::inverse::<8>(std::array::from_fn(extreme));
+            let _no_panic = <Inverse as Points<3>>::inverse::<8>(std::array::from_fn(extreme));
         }
     }
 }

@@ -52,42 +52,40 @@ pub(crate) fn transform(
         return flat(wide, planes, factors, out.chunks_mut(stride).take(high));
     }
     let place = Place { planes, factors, out, stride };
-    match (wide, high, reach) {
-        (1, 1, _) => inverse::<1, 1, 2>(place),
-        (1, 2, _) => inverse::<1, 2, 2>(place),
-        (1, 4, 2) => inverse::<1, 4, 2>(place),
-        (1, 4, _) => inverse::<1, 4, 4>(place),
-        (1, _, 2) => inverse::<1, 8, 2>(place),
-        (1, _, 4) => inverse::<1, 8, 4>(place),
-        (1, _, _) => inverse::<1, 8, 8>(place),
-        (2, 1, _) => inverse::<2, 1, 2>(place),
-        (2, 2, _) => inverse::<2, 2, 2>(place),
-        (2, 4, 2) => inverse::<2, 4, 2>(place),
-        (2, 4, _) => inverse::<2, 4, 4>(place),
-        (2, _, 2) => inverse::<2, 8, 2>(place),
-        (2, _, 4) => inverse::<2, 8, 4>(place),
-        (2, _, _) => inverse::<2, 8, 8>(place),
-        (4, 1, 2) => inverse::<4, 1, 2>(place),
-        (4, 1, _) => inverse::<4, 1, 4>(place),
-        (4, 2, 2) => inverse::<4, 2, 2>(place),
-        (4, 2, _) => inverse::<4, 2, 4>(place),
-        (4, 4, 2) => inverse::<4, 4, 2>(place),
-        (4, 4, _) => inverse::<4, 4, 4>(place),
-        (4, _, 2) => inverse::<4, 8, 2>(place),
-        (4, _, 4) => inverse::<4, 8, 4>(place),
-        (4, _, _) => inverse::<4, 8, 8>(place),
-        (_, 1, 2) => inverse::<8, 1, 2>(place),
-        (_, 1, 4) => inverse::<8, 1, 4>(place),
-        (_, 1, _) => inverse::<8, 1, 8>(place),
-        (_, 2, 2) => inverse::<8, 2, 2>(place),
-        (_, 2, 4) => inverse::<8, 2, 4>(place),
-        (_, 2, _) => inverse::<8, 2, 8>(place),
-        (_, 4, 2) => inverse::<8, 4, 2>(place),
-        (_, 4, 4) => inverse::<8, 4, 4>(place),
-        (_, 4, _) => inverse::<8, 4, 8>(place),
-        (_, _, 2) => inverse::<8, 8, 2>(place),
-        (_, _, 4) => inverse::<8, 8, 4>(place),
-        (_, _, _) => inverse::<8, 8, 8>(place),
+    // Sides differ where sampling does: by two, four or eight, as far as the larger one has no more than eight.
+    match (wide, high) {
+        (1, 1) => to_reach::<1, 1>(reach, place),
+        (1, 2) => to_reach::<1, 2>(reach, place),
+        (1, 4) => to_reach::<1, 4>(reach, place),
+        (1, _) => to_reach::<1, 8>(reach, place),
+        (2, 1) => to_reach::<2, 1>(reach, place),
+        (2, 2) => to_reach::<2, 2>(reach, place),
+        (2, 4) => to_reach::<2, 4>(reach, place),
+        (2, _) => to_reach::<2, 8>(reach, place),
+        (3, 3) => to_reach::<3, 3>(reach, place),
+        (3, _) => to_reach::<3, 6>(reach, place),
+        (4, 1) => to_reach::<4, 1>(reach, place),
+        (4, 2) => to_reach::<4, 2>(reach, place),
+        (4, 4) => to_reach::<4, 4>(reach, place),
+        (4, _) => to_reach::<4, 8>(reach, place),
+        (5, _) => to_reach::<5, 5>(reach, place),
+        (6, 3) => to_reach::<6, 3>(reach, place),
+        (6, _) => to_reach::<6, 6>(reach, place),
+        (_, 1) => to_reach::<8, 1>(reach, place),
+        (_, 2) => to_reach::<8, 2>(reach, place),
+        (_, 4) => to_reach::<8, 4>(reach, place),
+        (_, _) => to_reach::<8, 8>(reach, place),
+    }
+}
+
+fn to_reach<const W: usize, const H: usize>(reach: usize, place: Place<'_>)
+where
+    Inverse: Points<W> + Points<H>,
+{
+    match reach {
+        2 => inverse::<W, H, 2>(place),
+        4 => inverse::<W, H, 4>(place),
+        _ => inverse::<W, H, 8>(place),
     }
 }
 
@@ -254,8 +252,9 @@ mod tests {
 
     #[test]
     fn every_size_and_reach_is_the_formula_rounded() {
-        let sides = [1, 2, 4, 8];
-        for (wide, high) in sides.iter().flat_map(|w| sides.iter().map(move |h| (*w, *h))) {
+        let doubled = [1, 2, 4, 8];
+        let sizes = doubled.iter().flat_map(|wide| doubled.map(|high| (*wide, high)));
+        for (wide, high) in sizes.chain([(3, 3), (3, 6), (6, 3), (6, 6), (5, 5)]) {
             let (places, _) = slots(wide, high);
             for last in [0, 1, 2, 5, 9, 20, 63_u32] {
                 let mut tile = Tile::new();

@@ -11,7 +11,7 @@ struct Plane {
 }
 
 /// The samples of the components at the size of the reduced picture, one after the other, before colour conversion.
-pub(crate) fn components(source: &Source, divisor: usize) -> Vec<Vec<f64>> {
+pub(crate) fn components(source: &Source, eighths: usize) -> Vec<Vec<f64>> {
     let (h_max, v_max) = source.max_factors();
     source
         .components
@@ -19,16 +19,17 @@ pub(crate) fn components(source: &Source, divisor: usize) -> Vec<Vec<f64>> {
         .map(|component| {
             let single = source.components.len() == 1;
             let (h, v) = if single { (h_max, v_max) } else { (component.h, component.v) };
-            let (wide, high) = (points(h, h_max, divisor), points(v, v_max, divisor));
+            let (wide, high) = (points(h, h_max, eighths), points(v, v_max, eighths));
             let plane = plane(
                 component,
                 (wide, high),
                 |side, factor, most, points| (side * factor * points).div_ceil(most * 8),
                 [source.width, h, h_max, source.height, v, v_max],
             );
-            let (width, height) = (source.width.div_ceil(divisor), source.height.div_ceil(divisor));
-            let across = (h * wide * divisor) as f64 / (8 * h_max) as f64;
-            let down = (v * high * divisor) as f64 / (8 * v_max) as f64;
+            let (width, height) =
+                ((source.width * eighths).div_ceil(8), (source.height * eighths).div_ceil(8));
+            let across = (h * wide) as f64 / (eighths * h_max) as f64;
+            let down = (v * high) as f64 / (eighths * v_max) as f64;
             let mut samples = Vec::new();
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 samples.push(plane.at((x as f64 + 0.5) * across - 0.5, (y as f64 + 0.5) * down - 0.5));
@@ -40,9 +41,9 @@ pub(crate) fn components(source: &Source, divisor: usize) -> Vec<Vec<f64>> {
 
 /// How many samples of a block: those of the reduction, doubled as long as the component is subsampled by a factor of
 /// two, and they are not more than eight.
-fn points(factor: usize, most: usize, divisor: usize) -> usize {
-    let mut points = 8 / divisor;
-    while points < 8 && (most * 8 / divisor).is_multiple_of(2 * factor * points) {
+fn points(factor: usize, most: usize, eighths: usize) -> usize {
+    let mut points = eighths;
+    while points * 2 <= 8 && (most * eighths).is_multiple_of(2 * factor * points) {
         points *= 2;
     }
     points

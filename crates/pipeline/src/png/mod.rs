@@ -6,6 +6,7 @@ use super::cost::PNG_ANCILLARY_BYTES;
 use super::decode::{Decoded, MAX_PROFILE_BYTES};
 use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
+use super::resize::Extent;
 use super::{Cancelled, check};
 use ::png::{ColorType, Decoder, DecodingError, InterlaceInfo, Limits, Reader, Transformations};
 use chunks::{Chunk, Source};
@@ -38,7 +39,8 @@ pub(super) fn decode(
         Err(DecodingError::LimitsExceeded) => (open(bytes, false).map_err(refuse)?, None),
         Err(error) => return Err(refuse(error)),
     };
-    Ok(Decoded { pixels: read_pixels(&mut reader, to_width, cancelled)?, profile })
+    let (pixels, extent) = read_pixels(&mut reader, to_width, cancelled)?;
+    Ok(Decoded { pixels, extent, profile })
 }
 
 /// A palette has three bytes for each of 1 to 256 colours (11.2.2). The decoder takes the three for granted (png 0.18.1
@@ -71,7 +73,7 @@ fn read_pixels(
     reader: &mut Reader<Source<'_>>,
     to_width: u32,
     cancelled: Cancelled<'_>,
-) -> Result<Pixels, Failure> {
+) -> Result<(Pixels, Extent), Failure> {
     let channels = match reader.output_color_type().0 {
         ColorType::Grayscale => Channels::Grey,
         ColorType::GrayscaleAlpha => Channels::GreyAlpha,
@@ -82,7 +84,7 @@ fn read_pixels(
     let (Some(stride), Some(size)) = (reader.output_line_size(width), reader.output_buffer_size()) else {
         return Err(refuse(DecodingError::LimitsExceeded));
     };
-    let mut narrowing = Narrowing::new(width, height, channels, to_width);
+    let mut narrowing = Narrowing::new((width, height), Extent::whole(width, height), channels, to_width);
     let mut row = vec![0; stride];
     if reader.info().interlaced {
         // The last pass brings every other row: nothing can be narrowed before.

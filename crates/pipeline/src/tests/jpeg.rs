@@ -27,6 +27,35 @@ fn every_process_sampling_and_restart_interval_decodes_alike() {
 }
 
 #[test]
+fn no_reduction_moves_a_pixel() {
+    // Sides of which none is a multiple of what it is reduced by; a wave so short that a tenth of a pixel shows.
+    for (width, height) in
+        [(500, 333), (959, 719), (1_151, 863), (1_439, 1_077), (2_003, 1_501), (4_001, 3_003)]
+    {
+        let (wide, high) = resize::fit(width, height, 512);
+        let wave = |at: f64, period: f64| (at * std::f64::consts::TAU / period).sin() * 50.0;
+        let shade = |x: f64, y: f64| 128.0 + wave(x, 7.0) + wave(y, 5.0);
+        let (across, down) = (f64::from(wide) / f64::from(width), f64::from(high) / f64::from(height));
+        let samples: Vec<u8> = (0..height)
+            .flat_map(|y| (0..width).map(move |x| (f64::from(x) + 0.5, f64::from(y) + 0.5)))
+            .map(|(x, y)| shade(x * across, y * down) as u8)
+            .collect();
+        let file = jpeg_of(&samples, width, height, ColorType::Luma, |_| {});
+        let upright = darkroom_domain::Orientation::UPRIGHT;
+        let medium = render(&file, &header(&file), upright, &LIMITS, &|| false).unwrap().medium;
+        assert_eq!((medium.width(), medium.height()), (wide, high));
+        // The edges have no neighbours to be mixed of.
+        let inner = (6..high - 6).flat_map(|y| (6..wide - 6).map(move |x| (x, y)));
+        let off = inner.map(|(x, y)| {
+            let is = medium.samples()[(y * wide + x) as usize];
+            (f64::from(is) - shade(f64::from(x) + 0.5, f64::from(y) + 0.5)).abs()
+        });
+        let worst = off.fold(0.0, f64::max);
+        assert!(worst < 6.0, "{width} × {height}: off by {worst}");
+    }
+}
+
+#[test]
 fn grey_stays_grey() {
     let file = jpeg_of(&[90; 700 * 300], 700, 300, ColorType::Luma, |_| {});
     let made = thumbnails(&file).unwrap();
