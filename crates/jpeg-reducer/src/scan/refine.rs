@@ -24,8 +24,8 @@ pub(super) fn refine_block(
 ) -> Result<(), Fault> {
     let (mut next, end) = (band.first, band.last + 1);
     let history = block.mask.as_deref().copied().unwrap_or(0);
-    // Of the band: those that were 0, and those that were not, each without what is passed.
-    let (mut zeros, mut set) = (!history & band.mask(), history & band.mask());
+    // Those of the band that were not 0, without what is passed.
+    let mut set = history & band.mask();
     let one = 1 << band.low;
     while *ended == 0 && next < end {
         bits.refill(buffer);
@@ -48,18 +48,22 @@ pub(super) fn refine_block(
         if !(-1..=1).contains(&value) {
             return Err(Fault::Code);
         }
-        for _ in 1..entry.advance() {
-            zeros &= zeros.wrapping_sub(1);
+        let run = entry.advance() - 1;
+        // The run counts coefficients that were 0. Mostly there is no other on the way, and nothing to be counted.
+        let mut target = next + run;
+        let is_straight = set & through(target) == 0;
+        if !is_straight {
+            target = behind(!history & band.mask() & (u64::MAX << next), run);
         }
-        if zeros == 0 {
+        if target >= end {
             return Err(Fault::Run);
         }
-        let target = zeros.trailing_zeros();
-        let passed = set & !(u64::MAX << target);
-        let count = target - next - (entry.advance() - 1);
+        if !is_straight {
+            let passed = set & through(target);
+            correct(bits, buffer, &mut block, passed, target - next - run, one);
+            set ^= passed;
+        }
         next = target;
-        correct(bits, buffer, &mut block, passed, count, one);
-        (set, zeros) = (set ^ passed, zeros & zeros.wrapping_sub(1));
         if value != 0 {
             if let Some(mask) = &mut block.mask {
                 **mask |= 1 << next;
@@ -76,6 +80,28 @@ pub(super) fn refine_block(
         *ended -= 1;
     }
     Ok(())
+}
+
+/// The coefficients up to `last`, which is less than 128.
+#[inline(always)]
+const fn through(last: u32) -> u64 {
+    if last >= 63 { u64::MAX } else { (2 << last) - 1 }
+}
+
+/// Steps of [`behind`] that are always taken.
+const FORESEEN: u32 = 3;
+
+/// The one of the `zeros` before which there are `run` others; 64 if there are not so many.
+#[inline(always)]
+fn behind(mut zeros: u64, run: u32) -> u32 {
+    // Runs are short, and how short cannot be foreseen: the first steps are taken without a branch.
+    for step in 0..FORESEEN {
+        zeros = if step < run { zeros & zeros.wrapping_sub(1) } else { zeros };
+    }
+    for _ in FORESEEN..run {
+        zeros &= zeros.wrapping_sub(1);
+    }
+    zeros.trailing_zeros()
 }
 
 /// Bits that are left in any case after a refill and a symbol.
