@@ -151,8 +151,8 @@ impl<'a> Decoder<'a> {
     /// damage that was met, with [`Damage::Keep`].
     ///
     /// # Errors
-    /// [`Error::Limit`], [`Error::Interrupted`]; damage of any kind, with [`Damage::Refuse`]. The rows handed out until
-    /// then must be thrown away.
+    /// [`Error::Limit`], [`Error::Interrupted`]; damage of any kind with [`Damage::Refuse`], and with [`Damage::Keep`] that
+    /// before the first scan. The rows handed out until then must be thrown away.
     pub fn decode(
         &self,
         options: &Options<'_>,

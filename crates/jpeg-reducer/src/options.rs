@@ -79,7 +79,8 @@ pub enum Damage {
     /// They are refused. Rows handed out before the damage was met must be thrown away.
     #[default]
     Refuse,
-    /// What was read is handed out, and grey for the rest; the damage is told with it.
+    /// What was read is handed out, and grey for the rest; the damage is told with it. Damage before the first scan leaves
+    /// nothing to be read, and is refused all the same.
     Keep,
 }
 
