@@ -66,6 +66,10 @@ impl Caller {
         self.get(&format!("/api/images/{id}")).await
     }
 
+    pub async fn send(&self, method: Method, path: &str, body: &Value) -> Option<Answer> {
+        self.ask(method, path, |request| request.json(body)).await
+    }
+
     pub async fn retry(&self, id: i64) -> Option<Answer> {
         self.ask(Method::POST, &format!("/api/images/{id}/retry"), |request| request).await
     }

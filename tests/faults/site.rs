@@ -9,9 +9,10 @@ use crate::support::database::Database;
 use crate::support::fake_captioner::{FakeCaptioner, Mode};
 use crate::support::ground::Ground;
 use crate::support::pictures;
-use crate::support::process::{Process, command};
+use crate::support::process::{PROGRAM, Process, command_of};
 use crate::support::proxy::Proxy;
 use crate::support::raw::Raw;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -33,9 +34,12 @@ pub struct Site {
     pub caller: Caller,
     pub ledger: Ledger,
     pub residents: Residents,
+    /// What is started from now on: the program under test, or another release of it.
+    pub program: PathBuf,
     own: Vec<(String, String)>,
     ports: Vec<u16>,
-    picture: Vec<u8>,
+    /// What the files of this site show.
+    pub picture: Vec<u8>,
 }
 
 impl Site {
@@ -72,6 +76,7 @@ impl Site {
             caller: Caller::new(ports[0]),
             ledger: Ledger::default(),
             residents: Residents::default(),
+            program: PROGRAM.into(),
             own: settings,
             ports,
             picture: pictures::camera_jpeg(900, 700, 6),
@@ -117,7 +122,7 @@ impl Site {
 
     /// Starts the program with the settings of this site.
     pub fn start(&self, arguments: &[&str], own: &[(&str, &str)]) -> Process {
-        Process::spawn(command(arguments).envs(self.environment(own)))
+        Process::spawn(command_of(&self.program, arguments).envs(self.environment(own)))
     }
 
     /// All variables of this site, overridden by `own`.

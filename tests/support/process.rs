@@ -4,9 +4,13 @@ use crate::support::client::Client;
 use crate::support::ground::{Ground, eventually};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_darkroom");
 
 /// A running `darkroom`; killed with its owner.
 pub struct Process {
@@ -109,7 +113,12 @@ pub async fn output(ground: &Ground, arguments: &[&str], own: &[(&str, &str)]) -
 
 /// The binary, in an environment without settings of ours.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_darkroom"));
+    command_of(Path::new(PROGRAM), arguments)
+}
+
+/// Another build of the program, likewise.
+pub fn command_of(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments);
     for (name, _) in std::env::vars() {
         if name.starts_with("DARKROOM_") || name == "HF_API_KEY" {

@@ -8,6 +8,7 @@ mod load;
 mod messages;
 mod operations;
 mod postgres;
+mod upgrades;
 mod volume;
 mod webhooks;
 mod worker;
@@ -28,11 +29,13 @@ pub fn all() -> Vec<Row> {
         webhooks::rows(),
         operations::rows(),
         load::rows(),
+        upgrades::rows(),
     ];
     let needs_mount = ["volume::full", "volume::out_of_inodes", "volume::read_only"];
     let rows = rooms.into_iter().flatten();
     rows.map(|row| {
-        let left_out = needs_mount.contains(&row.name()) && !is_root();
+        let left_out = needs_mount.contains(&row.name()) && !is_root()
+            || row.name().starts_with("upgrades::") && upgrades::previous().is_none();
         row.left_out(left_out)
     })
     .collect()
