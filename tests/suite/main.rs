@@ -39,6 +39,7 @@ mod local_captions;
 mod logs;
 mod messages;
 mod metrics;
+mod migrations;
 mod rate_limits;
 mod refusals;
 mod retention;
