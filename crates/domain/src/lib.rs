@@ -16,6 +16,7 @@ mod outage;
 mod perceptual_hash;
 mod stage;
 mod thumbnail;
+mod trace_context;
 mod webhook;
 
 pub use backlog::Backlog;
@@ -36,4 +37,5 @@ pub use outage::{Outage, reason};
 pub use perceptual_hash::PerceptualHash;
 pub use stage::{Stage, StageRun, StageStatus};
 pub use thumbnail::{ThumbnailFormat, ThumbnailSize};
+pub use trace_context::{InvalidTraceparent, TraceContext};
 pub use webhook::{Excerpt, WebhookCall, WebhookEvent};
