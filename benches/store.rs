@@ -307,7 +307,7 @@ async fn upload(store: Store, times: u64) {
 
 async fn finish(store: &Store, job: JobId) {
     let claim = store.claim(job, rand::random(), LEASE).await.expect("an answer").expect("it waits");
-    let Claim { lease, work: Work::Image { original, .. } } = claim else {
+    let Claim { lease, work: Work::Image { original, .. }, .. } = claim else {
         panic!("an image job was claimed")
     };
     let made = |size, width, height| {

@@ -4,11 +4,13 @@ use crate::domain::{CallbackUrl, FileKey, IdempotencyKey, ImageFormat, ImageId, 
 use crate::files::{FileError, Files, TempFile};
 use crate::probe::{self, ProbeError};
 use crate::store::{NewImage, Recorded, Store, StoreError};
+use crate::traces;
 use bytes::BytesMut;
 use sha2::Digest;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tracing::Instrument;
 
 /// Bytes read, hashed and written at a time.
 const CHUNK: usize = 128 * 1024;
@@ -121,9 +123,12 @@ impl Intake {
     /// # Errors
     /// See [`IntakeError`]. On each of them, and if this future is dropped, no temporary file is left.
     pub async fn receive(&self, content: impl AsyncRead + Unpin) -> Result<Received, IntakeError> {
-        let mut received = self.spool(content).await?;
-        self.check_header(&mut received.file).await?;
-        Ok(received)
+        let receiving = async {
+            let mut received = self.spool(content).await?;
+            self.check_header(&mut received.file).await?;
+            Ok(received)
+        };
+        receiving.instrument(traces::stage("receive file")).await
     }
 
     /// Keeps what was received, and records it.
@@ -144,10 +149,11 @@ impl Intake {
         // All bytes are here, so a client that hangs up now has uploaded all the same. On its own, this cannot be broken
         // off between the file and the row.
         let this = self.clone();
-        let kept = tokio::spawn(async move {
-            this.files.keep(file, &image.key).await?;
+        let keeping = async move {
+            this.files.keep(file, &image.key).instrument(traces::stage("keep file")).await?;
             this.record(image).await
-        });
+        };
+        let kept = tokio::spawn(keeping.in_current_span());
         kept.await.unwrap_or_else(|panic| Err(IntakeError::BrokenOff(io::Error::other(panic))))
     }
 

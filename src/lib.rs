@@ -21,5 +21,6 @@ pub mod relay;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod traces;
 pub mod webhooks;
 pub mod worker;

@@ -5,6 +5,7 @@ use clap::{ArgGroup, Parser};
 use darkroom::app::{self, App, CaptionWish, KeyWish, RetryChoice, Role};
 use darkroom::domain::{FailureCode, JobKind, KeyName, Scope, Scopes};
 use darkroom::settings::{DEFAULTS, LogFormat, Settings};
+use darkroom::telemetry::{self, Tracing};
 use darkroom::worker::Stopped;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -140,6 +141,20 @@ struct Arguments {
     config: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// What the process is, unless it is to do something on the side.
+    fn role(&self) -> Option<Role> {
+        let about_keys = self.new_key.is_some() || self.list_keys || self.revoke_key.is_some();
+        let about_images = self.retry_failed || self.fill_in || self.caption_all || self.fsck;
+        match (self.worker, self.standalone) {
+            (true, _) => Some(Role::Worker(self.queues.clone())),
+            (_, true) => Some(Role::Standalone),
+            _ if about_keys || about_images || self.migrate || self.dead_letters => None,
+            _ => Some(Role::Server),
+        }
+    }
+}
+
 /// How glibc is to keep what was freed (mallopt(3)): by default it has a heap for each thread, and each of them keeps as
 /// much as the largest file it has seen. With these, a worker takes half as much memory and is as fast.
 const HEAPS: [(&str, &str); 3] = [
@@ -185,12 +200,18 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let log = settings.log.format;
     app::raise_descriptor_limit(settings.limits.max_connections);
-    darkroom::telemetry::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .build()?;
+    let tracing = arguments.role().map(|role| Tracing {
+        settings: &settings.traces,
+        role: role.as_str(),
+        runtime: runtime.handle().clone(),
+    });
+    let telemetry = telemetry::start(&settings.log, tracing)?;
     let outcome = runtime.block_on(until_stopped(arguments, settings));
+    telemetry.end();
     // Pixels that nobody waits for any more do not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
@@ -258,11 +279,7 @@ async fn until_stopped(arguments: &Arguments, settings: Settings) -> anyhow::Res
             None => Ok(ExitCode::FAILURE),
         };
     }
-    let role = match (arguments.worker, arguments.standalone) {
-        (true, _) => Role::Worker(arguments.queues.clone()),
-        (_, true) => Role::Standalone,
-        _ => Role::Server,
-    };
+    let role = arguments.role().unwrap_or(Role::Server);
     // Told to stop while it still waits for a dependency: nothing was begun.
     let Some(app) = stop.run_until_cancelled(App::start(role, settings, stop.clone())).await.transpose()?
     else {

@@ -4,6 +4,7 @@ use crate::domain::{Failure, FailureCode};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 /// The niceness of the thread (setpriority(2)). An upload has a client that waits, a thumbnail seldom has: where API,
 /// database and workers share processors, the pixels get a tenth of what each of the others gets. Alone, they get
@@ -21,11 +22,14 @@ pub async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let (tell, told) = oneshot::channel();
+    // It goes on there.
+    let span = Span::current();
     let thread = std::thread::Builder::new().name("pixels".to_owned()).spawn(move || {
         // Where it is not allowed, the work is done all the same. On Linux, "this process" means this thread.
         rustix::process::setpriority_process(None, NICENESS).ok();
         // `work` owns all that it touches, and nobody sees it after a panic.
-        let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let done = catch_unwind(AssertUnwindSafe(|| span.in_scope(work)))
+            .unwrap_or_else(|panic| Err(panicked(&*panic)));
         // Nobody may be waiting any more.
         tell.send(done).ok();
     });

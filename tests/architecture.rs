@@ -23,19 +23,20 @@ const HOUSE: &str = "
     pipeline  | domain probe                              | codecs time
     settings  | domain                                    | config secrecy serde serde_json thiserror
     metrics   | domain                                    | prometheus_client rustix
-    telemetry | settings                                  | thiserror tracing tracing_subscriber
-    store     | domain settings                           | everyday async deadpool_postgres refinery tokio_postgres
+    traces    | domain                                    | opentelemetry tracing tracing_opentelemetry
+    telemetry | domain outgoing settings traces           | everyday async opentelemetry opentelemetry_http opentelemetry_otlp opentelemetry_sdk reqwest tracing_opentelemetry tracing_subscriber
+    store     | domain settings traces                    | everyday async deadpool_postgres refinery tokio_postgres
     files     | domain settings                           | everyday async rustix sha2
-    queue     | domain settings                           | everyday async lapin
-    outgoing  |                                           | reqwest rustls time
-    own_thread | domain                                   | async rustix
+    queue     | domain settings traces                    | everyday async lapin
+    outgoing  | domain traces                             | reqwest rustls time tracing
+    own_thread | domain                                   | async rustix tracing
     captioner | domain outgoing settings own_thread probe pipeline | everyday async base64 darkroom_local_captioner reqwest sha2
     webhooks  | domain outgoing settings                  | everyday async base64 hmac reqwest sha2
     access    | domain settings store                     | everyday async base64 sha2 subtle
-    intake    | domain store files probe                  | everyday async sha2
+    intake    | domain store files probe traces           | everyday async sha2
     relay     | domain settings store files queue metrics | everyday async
-    worker    | domain settings store files queue probe pipeline own_thread captioner webhooks metrics | everyday async
-    http      | domain settings store files access intake webhooks metrics | everyday async hyper hyper_util multer poem poem_openapi rustix
+    worker    | domain settings store files queue probe pipeline own_thread captioner webhooks metrics traces | everyday async
+    http      | domain settings store files access intake webhooks metrics traces | everyday async hyper hyper_util multer poem poem_openapi rustix
     embedded  |                                           | everyday async rustix
     app       | domain settings store files queue captioner webhooks metrics access relay worker http embedded | everyday async anyhow rustix
     main      | domain settings telemetry worker http app | everyday async anyhow clap

@@ -51,6 +51,18 @@ pub enum Role {
     Standalone,
 }
 
+impl Role {
+    /// As traces name it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Server => "api",
+            Self::Worker(_) => "worker",
+            Self::Standalone => "standalone",
+        }
+    }
+}
+
 /// A running process: its parts, until one ends or all are told to.
 pub struct App {
     address: Option<SocketAddr>,

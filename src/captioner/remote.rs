@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::{CaptionerError, hf_image_to_text, openai_chat, refusal};
 use crate::domain::{Caption, Failure};
-use crate::outgoing;
+use crate::outgoing::{self, Callee};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -60,7 +60,7 @@ impl Remote {
             Form::HfImageToText => request.header(CONTENT_TYPE, media_type).body(picture.to_vec()),
         };
         let start = Instant::now();
-        let answer = match request.send().await {
+        let answer = match outgoing::send(request, Callee::Trusted).await {
             Ok(response) => Answer::read(response, self.key.as_ref()).await?,
             Err(error) => return Err(refusal::from_transport(error)),
         };

@@ -9,6 +9,7 @@ use super::upload::UploadForm;
 use crate::domain::{Caller, IdempotencyKey, ImageId, ImageStatus, reason};
 use crate::intake::Receipt;
 use crate::store::{ImageRecord, Notice, Retried, Subscription};
+use crate::traces;
 use poem::http::HeaderMap;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
@@ -76,14 +77,16 @@ impl ImagesApi {
         };
         let idempotency_key = idempotency_key.0.map(|key| IdempotencyKey { caller: caller.clone(), key });
         let (receipt, name) = form.receive(&state, idempotency_key).await?;
-        let (id, status, message) = match receipt {
-            Receipt::New(id) => {
-                (id, ImageStatus::Processing, "Image uploaded successfully and processing started")
+        let (Receipt::New(id) | Receipt::Repeated(id)) = receipt;
+        traces::about(id);
+        let (status, message) = match receipt {
+            Receipt::New(_) => {
+                (ImageStatus::Processing, "Image uploaded successfully and processing started")
             }
-            Receipt::Repeated(id) => {
+            Receipt::Repeated(_) => {
                 let known = state.bounded(state.store.image(id)).await?;
                 let status = known.map_or(ImageStatus::Processing, |image| image.summary.status);
-                (id, status, "This upload was received before")
+                (status, "This upload was received before")
             }
         };
         Ok(accepted(id, name.as_str().to_owned(), status, message))

@@ -38,6 +38,11 @@ pub(super) async fn with_request_id<E: Endpoint>(endpoint: E, request: Request) 
     Ok(response)
 }
 
+/// The id of the request that was answered so.
+pub(super) fn of(response: &Response) -> Option<&str> {
+    response.headers().get(HEADER)?.to_str().ok()
+}
+
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))

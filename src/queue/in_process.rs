@@ -1,8 +1,8 @@
 //! The carrier of standalone: one queue in memory for each kind of job.
 //!
-//! It needs no bound, since an announcement is three numbers and the relay takes each job into it once.
+//! It needs no bound, since a message is a few numbers and the relay takes each job into it once.
 
-use super::Announcement;
+use super::Message;
 use crate::domain::JobKind;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ pub(super) struct Lanes {
 
 #[derive(Default)]
 struct Lane {
-    waiting: Mutex<VecDeque<Announcement>>,
+    waiting: Mutex<VecDeque<Message>>,
     arrived: Notify,
 }
 
@@ -31,14 +31,14 @@ impl Lanes {
     }
 
     /// Always succeeds; the answer is for the face of the queue.
-    pub(super) fn push(&self, announcement: Announcement) -> bool {
-        let lane = self.lane(announcement.kind);
-        lane.queue(|waiting| waiting.push_back(announcement));
+    pub(super) fn push(&self, message: Message) -> bool {
+        let lane = self.lane(message.announcement.kind);
+        lane.queue(|waiting| waiting.push_back(message));
         lane.arrived.notify_one();
         true
     }
 
-    pub(super) async fn pop(&self, kind: JobKind) -> Announcement {
+    pub(super) async fn pop(&self, kind: JobKind) -> Message {
         let lane = self.lane(kind);
         loop {
             // Registered before looking: a push in between is remembered by the Notify.
@@ -49,7 +49,7 @@ impl Lanes {
                 lane.arrived.notify_one();
             }
             match next {
-                Some(announcement) => return announcement,
+                Some(message) => return message,
                 None => arrived.await,
             }
         }
@@ -61,7 +61,7 @@ impl Lanes {
 }
 
 impl Lane {
-    fn queue<T>(&self, work: impl FnOnce(&mut VecDeque<Announcement>) -> T) -> T {
+    fn queue<T>(&self, work: impl FnOnce(&mut VecDeque<Message>) -> T) -> T {
         // No code in `work` can panic half-way, so a poisoned queue is still whole.
         work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -71,9 +71,12 @@ impl Lane {
 mod tests {
     use super::*;
     use crate::domain::{ImageId, JobId};
+    use crate::queue::Announcement;
 
-    fn announcement(job: i64) -> Announcement {
-        Announcement { job: JobId::new(job), image: ImageId::new(1), kind: JobKind::Image }
+    fn message(job: i64) -> Message {
+        let announcement =
+            Announcement { job: JobId::new(job), image: ImageId::new(1), kind: JobKind::Image };
+        Message { announcement, trace: None }
     }
 
     #[tokio::test]
@@ -85,7 +88,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut got = Vec::new();
                     loop {
-                        match lanes.pop(JobKind::Image).await.job.get() {
+                        match lanes.pop(JobKind::Image).await.announcement.job.get() {
                             0 => return got,
                             job => got.push(job),
                         }
@@ -94,10 +97,10 @@ mod tests {
             })
             .collect();
         for job in 1..=1000 {
-            assert!(lanes.push(announcement(job)));
+            assert!(lanes.push(message(job)));
         }
         for _ in 0..4 {
-            lanes.push(announcement(0));
+            lanes.push(message(0));
         }
         let mut all = Vec::new();
         for consumer in consumers {

@@ -10,12 +10,15 @@ mod rabbitmq;
 pub use announcement::Announcement;
 pub use dead_letters::{DeadLetter, DeadLetters};
 
-use crate::domain::JobKind;
+use crate::domain::{Attempt, JobKind, TraceContext};
 use crate::settings;
+use crate::traces::{self, Carried};
 use in_process::Lanes;
 use rabbitmq::{Broker, Publishers, Subscriber};
 use secrecy::SecretString;
 use std::sync::Arc;
+use std::time::Duration;
+use tracing::Span;
 
 /// What can go wrong with the broker.
 #[derive(Debug, thiserror::Error)]
@@ -64,17 +67,35 @@ impl Queue {
         Ok(Self(Carrier::RabbitMq { broker, publishers }))
     }
 
-    /// Hands announcements of one kind to the carrier. The answer says of each, in order, whether it is stored safely. Each
-    /// kind has a road of its own: one whose queue takes nothing is not in the way of the other.
+    /// Hands messages of one kind to the carrier. The answer says of each, in order, whether it is stored safely. Each kind
+    /// has a road of its own: one whose queue takes nothing is not in the way of the other.
     ///
     /// # Errors
     /// If none was, because the broker is away.
-    pub async fn publish(&self, kind: JobKind, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
-        match &self.0 {
-            Carrier::RabbitMq { publishers, .. } => publishers.of(kind).publish(batch).await,
-            Carrier::InProcess(lanes) => {
-                Ok(batch.iter().map(|announcement| lanes.push(*announcement)).collect())
+    pub async fn publish(&self, kind: JobKind, mut batch: Vec<Message>) -> Result<Vec<bool>, QueueError> {
+        let (by, destination) = self.destination(kind);
+        let spans: Vec<Span> = batch.iter_mut().map(|message| message.publishing(by, &destination)).collect();
+        let stored = match &self.0 {
+            Carrier::RabbitMq { publishers, .. } => publishers.of(kind).publish(&batch).await,
+            Carrier::InProcess(lanes) => Ok(batch.into_iter().map(|message| lanes.push(message)).collect()),
+        };
+        for (index, span) in spans.iter().enumerate() {
+            match &stored {
+                Ok(stored) if stored.get(index) == Some(&true) => {}
+                Ok(_) => traces::fails(span, "returned", "the broker returned the message"),
+                Err(error) => traces::fails(span, "unconfirmed", &error.to_string()),
             }
+        }
+        stored
+    }
+
+    /// The carrier and where it takes messages of a kind, by the conventions for traces.
+    fn destination(&self, kind: JobKind) -> (traces::Carrier, String) {
+        match &self.0 {
+            Carrier::RabbitMq { broker, .. } => {
+                (traces::Carrier::RabbitMq, format!("{}:{kind}", broker.exchange()))
+            }
+            Carrier::InProcess(_) => (traces::Carrier::InProcess, kind.to_string()),
         }
     }
 
@@ -150,7 +171,8 @@ impl Consumer {
         match &mut self.0 {
             Source::RabbitMq(subscriber) => subscriber.next().await,
             Source::InProcess { lanes, kind } => {
-                Delivery { announcement: lanes.pop(*kind).await, receipt: Receipt::InProcess(lanes.clone()) }
+                let message = lanes.pop(*kind).await;
+                Delivery { message, source: kind.as_str().into(), receipt: Receipt::InProcess(lanes.clone()) }
             }
         }
     }
@@ -164,11 +186,33 @@ impl Consumer {
     }
 }
 
-/// An announcement in hand. Dropped without a word, it comes again when the channel closes.
-#[must_use]
-pub struct Delivery {
+/// What is carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
     /// What it says.
     pub announcement: Announcement,
+    /// The trace that it says the job belongs to.
+    pub trace: Option<TraceContext>,
+}
+
+impl Message {
+    /// The span of its being published, which it carries on from here.
+    fn publishing(&mut self, by: traces::Carrier, destination: &str) -> Span {
+        let Some(job) = &self.trace else { return Span::none() };
+        let Announcement { job: id, image, kind } = self.announcement;
+        let span = traces::publish(Carried { by, destination, job: id, image, kind }, job);
+        // Where nobody collects, the next one may.
+        self.trace = traces::of(&span).or_else(|| self.trace.take());
+        span
+    }
+}
+
+/// A message in hand. Dropped without a word, it comes again when the channel closes.
+#[must_use]
+pub struct Delivery {
+    message: Message,
+    /// Where it comes from, by the conventions for traces.
+    source: Arc<str>,
     receipt: Receipt,
 }
 
@@ -178,6 +222,26 @@ enum Receipt {
 }
 
 impl Delivery {
+    /// What it says.
+    #[must_use]
+    pub const fn announcement(&self) -> Announcement {
+        self.message.announcement
+    }
+
+    /// The span of an attempt at its job, which had waited. The row of the job says which trace that is, if any; the message
+    /// only says which span announced it.
+    #[must_use]
+    pub fn processing(&self, attempt: Attempt, waited: Duration, row: Option<&TraceContext>) -> Span {
+        let Some(row) = row else { return Span::none() };
+        let by = match self.receipt {
+            Receipt::RabbitMq(_) => traces::Carrier::RabbitMq,
+            Receipt::InProcess(_) => traces::Carrier::InProcess,
+        };
+        let Announcement { job, image, kind } = self.message.announcement;
+        let message = Carried { by, destination: &self.source, job, image, kind };
+        traces::process(message, attempt, waited, &row.announced_by(self.message.trace.as_ref()))
+    }
+
     /// The job is settled; the carrier may forget it. A failure is harmless: the message comes again and is refused by
     /// its row.
     pub async fn acknowledge(self) {
@@ -190,7 +254,7 @@ impl Delivery {
     pub async fn give_back(self) {
         match self.receipt {
             Receipt::RabbitMq(message) => rabbitmq::give_back(&message).await,
-            Receipt::InProcess(lanes) => drop(lanes.push(self.announcement)),
+            Receipt::InProcess(lanes) => drop(lanes.push(self.message)),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Relay;
 use crate::domain::{Backoff, JobKind, Outage, reason};
-use crate::queue::{Announcement, QueueError};
-use crate::store::{Notice, StoreError, Subscription};
+use crate::queue::{Announcement, Message, QueueError};
+use crate::store::{DueJob, Notice, StoreError, Subscription};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -78,11 +78,14 @@ impl Relay {
     /// Whether there may be more.
     async fn announce_batch(&self, kind: JobKind) -> Result<bool, AnnounceError> {
         let Some((lease, due)) = self.store.due_jobs(kind, BATCH, LEASE).await? else { return Ok(false) };
-        let batch: Vec<_> =
-            due.iter().map(|due| Announcement { job: due.job, image: due.image, kind: due.kind }).collect();
+        let message = |due: &DueJob| Message {
+            announcement: Announcement { job: due.job, image: due.image, kind: due.kind },
+            trace: due.trace.clone(),
+        };
+        let batch = due.iter().map(message).collect();
         let jobs: Vec<_> = due.iter().map(|due| due.job).collect();
         let begun = Instant::now();
-        let publishing = tokio::time::timeout(LEASE / 2, self.queue.publish(kind, &batch)).await;
+        let publishing = tokio::time::timeout(LEASE / 2, self.queue.publish(kind, batch)).await;
         let stored = match publishing.unwrap_or(Err(QueueError::Silent("publishing"))) {
             Ok(stored) => stored,
             Err(error) => {

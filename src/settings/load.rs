@@ -223,11 +223,16 @@ impl Settings {
             self.webhooks.url.is_some() && self.webhooks.secret.is_none(),
             "webhooks.url",
             "is set, but without webhooks.secret nobody could tell whether a call is ours",
-        )
+        )?;
+        self.traces.check()
     }
 }
 
-fn refuse_if(refused: bool, key: &'static str, reason: impl Into<String>) -> Result<(), SettingsError> {
+pub(super) fn refuse_if(
+    refused: bool,
+    key: &'static str,
+    reason: impl Into<String>,
+) -> Result<(), SettingsError> {
     if refused { Err(SettingsError::Refused { key, reason: reason.into() }) } else { Ok(()) }
 }
 

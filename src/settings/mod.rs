@@ -7,6 +7,7 @@ mod captioner;
 mod environment;
 mod load;
 mod sections;
+mod traces;
 mod webhooks;
 
 pub use captioner::{Captioner, CaptionerFallback, CaptionerProvider, ProviderForm};
@@ -15,6 +16,7 @@ pub use sections::{
     Amqp, Auth, AuthMode, Database, Embedded, Files, Http, KeyHash, Limits, Log, LogFormat, NoKeyHash, Relay,
     Retention, Worker,
 };
+pub use traces::Traces;
 pub use webhooks::Webhooks;
 
 use crate::domain::{JobKind, RetryPolicy};
@@ -48,6 +50,8 @@ pub struct Settings {
     pub captioner: Captioner,
     /// Those who are told.
     pub webhooks: Webhooks,
+    /// Traces.
+    pub traces: Traces,
     /// Logs.
     pub log: Log,
 }

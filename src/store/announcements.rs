@@ -4,13 +4,15 @@
 //! transaction open, and then says how it went. A relay that dies in between delays its jobs by that lease and loses none.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, answered, execute, parsed, query, query_opt, without_sorting};
-use crate::domain::{ImageId, JobId, JobKind};
+use super::{
+    Store, StoreError, Value, begin, commit, execute, parsed, query, query_opt, trace, without_sorting,
+};
+use crate::domain::{ImageId, JobId, JobKind, TraceContext};
 use std::time::Duration;
 use time::OffsetDateTime;
 
 /// A job to be announced.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct DueJob {
     /// The job.
     pub job: JobId,
@@ -20,6 +22,8 @@ pub struct DueJob {
     pub kind: JobKind,
     /// How long it has been due.
     pub waited: Duration,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// The right to say how the announcement of some jobs went.
@@ -40,18 +44,19 @@ impl Store {
     ) -> Result<Option<(AnnouncementLease, Vec<DueJob>)>, StoreError> {
         let doing = "looking for due jobs";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         without_sorting(&transaction, doing).await?;
         let sql = format!(
             "update jobs set announce_at = now() + $2 * interval '1 second'
             where id in (
                 select id from jobs where {} and announce_at <= now()
                 order by announce_at limit $1 for update skip locked)
-            returning id, image_id, kind, announce_at, extract(epoch from now() - due_at)::float8 as waited",
+            returning id, image_id, kind, announce_at, extract(epoch from now() - due_at)::float8 as waited,
+                traceparent, tracestate",
             to_announce(kind)
         );
         let rows = query(&transaction, &sql, &[&limit, &lease.as_secs_f64()]).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         let Some(first) = rows.first() else { return Ok(None) };
         let lease = AnnouncementLease(first.get("announce_at"));
         let mut jobs = rows.iter().map(due_job).collect::<Result<Vec<_>, _>>()?;
@@ -134,7 +139,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let doing = "announcing lost jobs again";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         without_sorting(&transaction, doing).await?;
         let sql = "
             update jobs set announce_at = now()
@@ -147,7 +152,7 @@ impl Store {
                 order by announced_at limit 1000 for update skip locked)";
         let values: [Value<'_>; 3] = [&kind.as_str(), &queue_is_empty, &age.as_secs_f64()];
         let found = execute(&transaction, sql, &values).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(found)
     }
 
@@ -187,5 +192,6 @@ fn due_job(row: &tokio_postgres::Row) -> Result<DueJob, StoreError> {
         image: ImageId::new(row.get("image_id")),
         kind: parsed(row, "jobs", "kind", id)?,
         waited: Duration::try_from_secs_f64(row.get("waited")).unwrap_or_default(),
+        trace: trace::read(row),
     })
 }

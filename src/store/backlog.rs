@@ -2,7 +2,7 @@
 
 use super::announcements::to_announce;
 use super::error::Doing;
-use super::{Store, StoreError, answered, parsed, query, without_sorting};
+use super::{Store, StoreError, answered, commit, parsed, query, without_sorting};
 use crate::domain::{Backlog, JobKind};
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Store {
         without_sorting(&transaction, doing).await?;
         let sql = JobKind::ALL.iter().map(|kind| of_kind(*kind)).collect::<Vec<_>>().join(" union all ");
         let rows = query(&transaction, &sql, &[]).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         let backlog = |row: &tokio_postgres::Row| {
             let in_hand: i64 = row.get("in_hand");
             Ok(Backlog {

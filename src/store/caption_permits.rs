@@ -2,7 +2,7 @@
 //! thing about the same picture.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, answered, execute, query_one, query_opt};
+use super::{Store, StoreError, Value, begin, commit, execute, query_one, query_opt};
 use crate::domain::{Attempt, CallId, FailureCode, ImageId, JobId, Question};
 use deadpool_postgres::Transaction;
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl Store {
     pub async fn permit_call(&self, wanted: &WantedCall<'_>) -> Result<CallPermit, StoreError> {
         let doing = "asking for permission to call a captioner";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         // The image first, as everywhere: what follows refers to it.
         let sql = "
             select i.id, i.sha256, j.caption_model, extract(epoch from now() - j.created_at)::float8 as waited
@@ -107,7 +107,7 @@ impl Store {
         // What is not committed is rolled back, with the slot.
         let not_now = |wait, waited, reason| Ok(CallPermit::NotNow(Wait { wait, waited, reason }));
         if let Some(text) = take_over(&transaction, image, picture, wanted.question).await? {
-            answered(transaction.commit()).await.doing(doing)?;
+            commit(transaction).await.doing(doing)?;
             return Ok(CallPermit::Known(text));
         }
         if let Some(wait) = under_way(&transaction, picture, wanted.question).await? {
@@ -126,7 +126,7 @@ impl Store {
         if take_over(&transaction, image, picture, wanted.question).await?.is_some() {
             return not_now(LOOK_AGAIN, waited, WaitReason::UnderWay);
         }
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(CallPermit::Granted { call, starts_in })
     }
 

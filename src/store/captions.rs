@@ -1,7 +1,8 @@
 //! The captions that an image had, and those that people write.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, answered, execute, parsed, query, query_opt};
+use super::trace::Trace;
+use super::{Store, StoreError, Value, begin, commit, execute, parsed, query, query_opt};
 use crate::domain::{CaptionSource, HumanCaption, ImageId, ImageStatus, ModelName};
 use deadpool_postgres::Transaction;
 use time::OffsetDateTime;
@@ -111,7 +112,7 @@ impl Store {
     ) -> Result<Option<CaptionRecord>, StoreError> {
         let doing = "recording a caption";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         if locked(&transaction, image).await?.is_none() {
             return Ok(None);
         }
@@ -130,7 +131,7 @@ impl Store {
             }
         };
         show_current(&transaction, image).await?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         written.as_ref().map(record).transpose()
     }
 
@@ -141,7 +142,7 @@ impl Store {
     pub async fn withdraw_caption(&self, image: ImageId) -> Result<Withdrawn, StoreError> {
         let doing = "withdrawing a caption";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         if locked(&transaction, image).await?.is_none() {
             return Ok(Withdrawn::NoSuchImage);
         }
@@ -151,7 +152,7 @@ impl Store {
             return Ok(Withdrawn::NothingWritten);
         }
         show_current(&transaction, image).await?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(Withdrawn::Done)
     }
 
@@ -167,7 +168,7 @@ impl Store {
     ) -> Result<AskedAgain, StoreError> {
         let doing = "asking for a caption again";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let Some(row) = locked(&transaction, image).await? else { return Ok(AskedAgain::NoSuchImage) };
         let status: ImageStatus = parsed(&row, "images", "status", image.get())?;
         if status != ImageStatus::Success {
@@ -175,15 +176,18 @@ impl Store {
         }
         keep_unrecorded(&transaction, image).await?;
         let sql = "
-            insert into jobs (image_id, kind, caption_model) values ($1, 'caption', $2) on conflict do nothing
+            insert into jobs (image_id, kind, caption_model, traceparent, tracestate) values ($1, 'caption', $2, $3, $4)
+            on conflict do nothing
             returning pg_notify('darkroom_jobs', 'caption'), pg_notify('darkroom_images', $1::text)";
-        let values: [Value<'_>; 2] = [&image.get(), &model.map(ModelName::as_str)];
+        let trace = Trace::current();
+        let model = model.map(ModelName::as_str);
+        let values: [Value<'_>; 4] = [&image.get(), &model, &trace.traceparent, &trace.tracestate];
         if query_opt(&transaction, sql, &values).await.doing(doing)?.is_none() {
             return Ok(AskedAgain::UnderWay);
         }
         let sql = "update images set status = 'processing', completed_at = null where id = $1";
         execute(&transaction, sql, &[&image.get()]).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(AskedAgain::Queued(row.get("original_name")))
     }
 }

@@ -1,7 +1,7 @@
 //! What images lack that an earlier version processed, in steps of a walk over all of them.
 
 use super::error::Doing;
-use super::{Store, StoreError, answered, execute, parsed, query};
+use super::{Store, StoreError, begin, commit, execute, parsed, query};
 use crate::domain::{FileKey, ImageId, PerceptualHash};
 
 /// Images looked at in one step.
@@ -81,7 +81,7 @@ impl Store {
     pub async fn fill_in(&self, filled: &[FillIn]) -> Result<(), StoreError> {
         let doing = "filling in what images lack";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let ids: Vec<i64> = filled.iter().map(|filled| filled.image.get()).collect();
         let cameras: Vec<Option<&str>> = filled.iter().map(|filled| filled.camera.as_deref()).collect();
         let hashes: Vec<Option<i64>> =
@@ -100,6 +100,6 @@ impl Store {
             join images on images.id = given.id where given.hash is not null
             on conflict do nothing";
         execute(&transaction, sql, &[&ids, &hashes]).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)
+        commit(transaction).await.doing(doing)
     }
 }

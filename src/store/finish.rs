@@ -85,7 +85,7 @@ const CLOSED: &str = "
     closed as (
         update jobs set state = $4, lease_until = null, finished_at = now(), error_code = $5, error = $6
         from image where jobs.id = $2 and image_id = image.id and attempt = $3 and lease_until is not null
-        returning jobs.id as job, image_id as image)";
+        returning jobs.id as job, image_id as image, traceparent, tracestate)";
 
 /// As [`CLOSED`]; the job is due again after `$4` seconds.
 const REOPENED: &str = "
@@ -212,7 +212,9 @@ async fn end_with_results(
         described as (
             insert into captions (image_id, source, text) select image, 'embedded', $21 from closed where $21 is not null
             on conflict (image_id) where source = 'embedded' do update set text = excluded.text),
-        asked as (insert into jobs (image_id, kind) select image, 'caption' from closed where $17)
+        asked as (
+            insert into jobs (image_id, kind, traceparent, tracestate)
+            select image, 'caption', traceparent, tracestate from closed where $17)
         select image as id, array(select file_key from old) as superseded, pg_notify('darkroom_images', image::text),
             case when $17 then pg_notify('darkroom_jobs', 'caption') end
         from closed",

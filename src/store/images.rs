@@ -2,7 +2,7 @@
 
 use super::error::Doing;
 use super::record::{DETAILS, SUMMARY, details};
-use super::{ImageRecord, Store, StoreError, answered, execute, parsed, query, query_opt};
+use super::{ImageRecord, Store, StoreError, begin, commit, execute, parsed, query, query_opt};
 use crate::domain::{FileKey, ImageId, ImageStatus, ThumbnailSize};
 use std::collections::BTreeSet;
 
@@ -92,7 +92,7 @@ impl Store {
     pub async fn delete_image(&self, id: ImageId) -> Result<Option<Deleted>, StoreError> {
         let doing = "deleting an image";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let lock = "select original_key as file_key from images where id = $1 for update";
         let Some(original) = query_opt(&transaction, lock, &[&id.get()]).await.doing(doing)? else {
             return Ok(None);
@@ -109,7 +109,7 @@ impl Store {
         query(&transaction, "select pg_notify('darkroom_images', $1)", &[&id.to_string()])
             .await
             .doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(Some(Deleted { files }))
     }
 

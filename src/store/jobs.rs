@@ -1,8 +1,8 @@
 //! Claims and leases.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, execute, parsed, query_opt};
-use crate::domain::{Attempt, FileKey, ImageId, JobId, JobKind, ThumbnailFormat, WebhookEvent};
+use super::{Store, StoreError, Value, execute, parsed, query_opt, trace};
+use crate::domain::{Attempt, FileKey, ImageId, JobId, JobKind, ThumbnailFormat, TraceContext, WebhookEvent};
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -29,6 +29,8 @@ pub struct Claim {
     pub lease: Lease,
     /// What is to be done.
     pub work: Work,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a job works on.
@@ -77,10 +79,11 @@ impl Store {
                 update jobs set state = 'running', attempt = attempt + (state = 'queued')::integer, announce_at = null,
                     claimed_by = $3, claimed_at = now(), lease_until = now() + $2 * interval '1 second'
                 where id = $1 and ((state = 'queued' and due_at <= now()) or (state = 'running' and claimed_by = $3))
-                returning id, image_id, kind, attempt, extract(epoch from now() - due_at)::float8 as waited, event_id
+                returning id, image_id, kind, attempt, extract(epoch from now() - due_at)::float8 as waited, event_id,
+                    traceparent, tracestate
             )
             select c.id, c.image_id, c.kind, c.attempt, c.waited, i.original_key, i.original_name, t.file_key, t.media_type,
-                e.message_id, e.url, e.body, now() as now
+                e.message_id, e.url, e.body, now() as now, c.traceparent, c.tracestate
             from claimed c
             join images i on i.id = c.image_id
             left join thumbnails t on t.image_id = i.id and t.size = 'medium'
@@ -127,7 +130,7 @@ fn claim(row: &Row) -> Result<Claim, StoreError> {
             now: row.get("now"),
         },
     };
-    Ok(Claim { lease, work })
+    Ok(Claim { lease, work, trace: trace::read(row) })
 }
 
 pub(super) fn lease(row: &Row) -> Result<Lease, StoreError> {

@@ -9,7 +9,7 @@ use super::conditions::Statement;
 use super::error::{Doing, Fault};
 use super::record::summary;
 use super::selection::{FEW, Selection};
-use super::{ImageSummary, Store, StoreError, answered, without_sorting};
+use super::{ImageSummary, Store, StoreError, begin, commit, told, without_sorting};
 use crate::domain::{FindingCode, ImageFormat, ImageId, ImageStatus, Sha256};
 use deadpool_postgres::Transaction;
 use std::time::{Duration, Instant};
@@ -143,11 +143,11 @@ impl Store {
         limit: u32,
     ) -> Result<Page, StoreError> {
         let (mut client, begun) = (self.client(DOING).await?, Instant::now());
-        let transaction = answered(client.transaction()).await.doing(DOING)?;
+        let transaction = begin(&mut client).await.doing(DOING)?;
         // Each order has an index, and so has each condition that is asked alone.
         without_sorting(&transaction, DOING).await?;
         let found = find(&transaction, &Selection::new(filter, sort), after, limit as usize, begun).await?;
-        answered(transaction.commit()).await.doing(DOING)?;
+        commit(transaction).await.doing(DOING)?;
         Ok(found.into_page(limit as usize))
     }
 }
@@ -224,10 +224,14 @@ async fn few(
 
 /// Planned anew each time: which way is best depends on the values.
 async fn run(client: &Transaction<'_>, statement: &Statement) -> Result<Vec<Row>, StoreError> {
-    answered(client.query_typed(&statement.sql, &statement.values())).await.map_err(|fault| match fault {
-        // It says nothing of the state of the database.
-        Fault::Driver(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => StoreError::SearchTooLong,
-        other => other.while_doing(DOING),
+    told(&statement.sql, client.query_typed(&statement.sql, &statement.values())).await.map_err(|fault| {
+        match fault {
+            // It says nothing of the state of the database.
+            Fault::Driver(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+                StoreError::SearchTooLong
+            }
+            other => other.while_doing(DOING),
+        }
     })
 }
 

@@ -29,7 +29,10 @@ mod retention;
 mod retries;
 mod selection;
 mod similar;
+mod statement;
 mod stats;
+mod summary;
+mod trace;
 mod uploads;
 mod webhooks;
 
@@ -59,17 +62,14 @@ pub use webhooks::{Delivery, DeliveryAttempt, Replayed};
 
 use crate::settings::Database;
 use deadpool_postgres::{
-    GenericClient, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts, Transaction,
+    Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts, Transaction,
 };
-use error::{Doing, Fault};
+use error::Doing;
 use secrecy::{ExposeSecret, SecretString};
-use std::future::Future;
+use statement::{answered, begin, commit, execute, query, query_one, query_opt, told};
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
-
-/// The longest that one statement may take, on either side of the wire.
-const STATEMENT: Duration = Duration::from_secs(8);
 
 /// A value bound to a statement.
 type Value<'a> = &'a (dyn ToSql + Sync);
@@ -150,33 +150,6 @@ fn connection(url: &SecretString, wait: Duration) -> Result<tokio_postgres::Conf
 /// Only where that index exists: else an order is looked for in a walk over another one.
 async fn without_sorting(transaction: &Transaction<'_>, doing: &'static str) -> Result<(), StoreError> {
     execute(transaction, "set local enable_sort = off", &[]).await.doing(doing).map(drop)
-}
-
-/// A server that is there and says nothing (frozen, or its disk is) must not hold anybody for ever. The connection is not
-/// lent again before it has answered.
-async fn answered<T>(asked: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Fault> {
-    Ok(tokio::time::timeout(STATEMENT, asked).await??)
-}
-
-async fn query(client: &impl GenericClient, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Fault> {
-    answered(async { client.query(&client.prepare_cached(sql).await?, values).await }).await
-}
-
-async fn query_opt(
-    client: &impl GenericClient,
-    sql: &str,
-    values: &[Value<'_>],
-) -> Result<Option<Row>, Fault> {
-    answered(async { client.query_opt(&client.prepare_cached(sql).await?, values).await }).await
-}
-
-async fn query_one(client: &impl GenericClient, sql: &str, values: &[Value<'_>]) -> Result<Row, Fault> {
-    answered(async { client.query_one(&client.prepare_cached(sql).await?, values).await }).await
-}
-
-/// How many rows were hit.
-async fn execute(client: &impl GenericClient, sql: &str, values: &[Value<'_>]) -> Result<u64, Fault> {
-    answered(async { client.execute(&client.prepare_cached(sql).await?, values).await }).await
 }
 
 /// Reads a column whose text this program wrote itself.

@@ -1,7 +1,7 @@
 //! What is forgotten, and when. In small parts, so that no backlog of it is too long for one statement.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, answered, execute, query, query_one};
+use super::{Store, StoreError, Value, begin, commit, execute, query, query_one};
 use std::time::Duration;
 
 /// Rows removed by one statement.
@@ -72,7 +72,7 @@ impl Store {
     pub async fn forget_webhook_events(&self, age: Duration) -> Result<bool, StoreError> {
         let doing = "forgetting webhooks";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let old = "
             select e.id from webhook_events e
             where e.created_at < now() - $2 * interval '1 second' and not exists (
@@ -92,7 +92,7 @@ impl Store {
         );
         let values: [Value<'_>; 3] = [&PART, &age.as_secs_f64(), &images];
         let gone = execute(&transaction, &delete, &values).await.doing(doing)?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(gone == PART.unsigned_abs())
     }
 

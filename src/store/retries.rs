@@ -1,8 +1,9 @@
 //! Asking again for what has failed: one image, or all of them in small transactions.
 
 use super::error::Doing;
+use super::trace::Trace;
 use super::webhooks::replay_last;
-use super::{Store, StoreError, answered, parsed, query, query_one, query_opt};
+use super::{Store, StoreError, Value, begin, commit, parsed, query, query_one, query_opt};
 use crate::domain::{ImageId, ImageStatus, JobKind};
 use deadpool_postgres::Transaction;
 
@@ -48,7 +49,7 @@ impl Store {
     pub async fn retry_image(&self, id: ImageId) -> Result<Retried, StoreError> {
         let doing = "retrying an image";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let sql = "
             select status, original_name, (select state from jobs where image_id = images.id and kind = 'caption'
                             order by id desc limit 1) as caption_job
@@ -66,7 +67,7 @@ impl Store {
         if reopen(&transaction, kind, &[id.get()]).await?.is_empty() {
             return Ok(Retried::NothingFailed(status));
         }
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(Retried::Queued(row.get("original_name")))
     }
 
@@ -124,7 +125,7 @@ impl Store {
     pub async fn retry_all(&self, kind: JobKind, images: &[ImageId]) -> Result<Vec<ImageId>, StoreError> {
         let doing = "retrying images";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let ids: Vec<i64> = images.iter().map(|image| image.get()).collect();
         // Waits for whoever has one of them in hand, and sees what that left. In the order of ids, so that two who retry
         // in bulk cannot wait in a circle.
@@ -135,7 +136,7 @@ impl Store {
             JobKind::Image | JobKind::Caption => reopen(&transaction, kind, &locked).await?,
             JobKind::Webhook => replay_last(&transaction, &locked).await?,
         };
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(queued)
     }
 }
@@ -184,11 +185,13 @@ async fn reopen(
                 select state from jobs where image_id = images.id and kind = 'caption' order by id desc limit 1))
             returning id
         ), job as (
-            insert into jobs (image_id, kind, caption_model)
-            select id, $2, case $2 when 'caption' then (
+            insert into jobs (image_id, kind, traceparent, tracestate, caption_model)
+            select id, $2, $3, $4, case $2 when 'caption' then (
                 select caption_model from jobs where image_id = reopened.id and kind = $2 order by id desc limit 1) end
             from reopened order by id)
         select id, pg_notify('darkroom_jobs', ''), pg_notify('darkroom_images', id::text) from reopened";
-    let rows = query(transaction, sql, &[&images, &kind.as_str()]).await.doing("queueing jobs again")?;
+    let trace = Trace::current();
+    let values: [Value<'_>; 4] = [&images, &kind.as_str(), &trace.traceparent, &trace.tracestate];
+    let rows = query(transaction, sql, &values).await.doing("queueing jobs again")?;
     Ok(rows.iter().map(|row| ImageId::new(row.get("id"))).collect())
 }

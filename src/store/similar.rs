@@ -7,7 +7,7 @@
 
 use super::error::{Doing, Fault};
 use super::record::{SUMMARY, summary};
-use super::{ImageSummary, Store, StoreError, Value, answered, query_opt};
+use super::{ImageSummary, Store, StoreError, Value, begin, commit, query_opt, told};
 use crate::domain::{ImageId, PerceptualHash};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -69,7 +69,7 @@ impl Store {
         limit: u32,
     ) -> Result<Similar, StoreError> {
         let mut client = self.client(DOING).await?;
-        let transaction = answered(client.transaction()).await.doing(DOING)?;
+        let transaction = begin(&mut client).await.doing(DOING)?;
         let sql = "select i.status, i.width is not null as was_looked_at, h.hash
                    from images i left join perceptual_hashes h on h.image_id = i.id where i.id = $1";
         let Some(row) = query_opt(&transaction, sql, &[&id.get()]).await.doing(DOING)? else {
@@ -96,9 +96,9 @@ impl Store {
         ];
         values.extend(probes.iter().map(|(_, probe)| (probe as Value<'_>, Type::INT8_ARRAY)));
         let sql = nearest(probes.iter().map(|(block, _)| *block));
-        answered(transaction.batch_execute(LOOKING_UP)).await.doing(DOING)?;
-        let rows = answered(transaction.query_typed(&sql, &values)).await.map_err(given_up)?;
-        answered(transaction.commit()).await.doing(DOING)?;
+        told(LOOKING_UP, transaction.batch_execute(LOOKING_UP)).await.doing(DOING)?;
+        let rows = told(&sql, transaction.query_typed(&sql, &values)).await.map_err(given_up)?;
+        commit(transaction).await.doing(DOING)?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             let distance = u32::try_from(row.get::<_, i64>("distance")).unwrap_or(PerceptualHash::BITS);

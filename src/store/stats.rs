@@ -1,7 +1,7 @@
 //! The statistics: kept counts, and percentiles over the latest runs. None of it reads the whole of a table.
 
 use super::error::Doing;
-use super::{Store, StoreError, answered, query, query_one, without_sorting};
+use super::{Store, StoreError, answered, commit, query, query_one, without_sorting};
 use std::collections::BTreeMap;
 use tokio_postgres::IsolationLevel;
 
@@ -111,7 +111,7 @@ impl Store {
             }
             stage.queue_p95_ms = row.get("queue");
         }
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(stats)
     }
 }

@@ -1,7 +1,8 @@
 //! An upload becomes a row and a job, or neither.
 
 use super::error::Doing;
-use super::{Store, StoreError, answered, execute, query_one, query_opt};
+use super::trace::Trace;
+use super::{Store, StoreError, answered, begin, commit, execute, query_one, query_opt};
 use crate::domain::{
     CallbackUrl, Caller, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256,
 };
@@ -51,7 +52,7 @@ impl Store {
             return insert(&client, image).await.map(Recorded::New);
         }
         loop {
-            let transaction = answered(client.transaction()).await.doing(doing)?;
+            let transaction = begin(&mut client).await.doing(doing)?;
             if let Some(key) = &image.idempotency_key
                 && let Some(known) = recall(&transaction, key, image).await?
             {
@@ -65,7 +66,7 @@ impl Store {
                 answered(transaction.rollback()).await.doing(doing)?;
                 continue;
             }
-            answered(transaction.commit()).await.doing(doing)?;
+            commit(transaction).await.doing(doing)?;
             return Ok(Recorded::New(id));
         }
     }
@@ -125,9 +126,10 @@ async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId
             insert into images (original_name, format, sha256, size_bytes, original_key, callback_url)
             values ($1, $2, $3, $4, $5, $6) returning id
         ), job as (
-            insert into jobs (image_id, kind) select id, 'image' from image
+            insert into jobs (image_id, kind, traceparent, tracestate) select id, 'image', $7, $8 from image
         )
         select id, pg_notify('darkroom_jobs', 'image') from image";
+    let trace = Trace::current();
     let row = query_one(
         client,
         sql,
@@ -138,6 +140,8 @@ async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId
             &i64::try_from(image.size_bytes).unwrap_or(i64::MAX),
             &image.key.as_str(),
             &image.callback_url.as_ref().map(CallbackUrl::as_str),
+            &trace.traceparent,
+            &trace.tracestate,
         ],
     )
     .await

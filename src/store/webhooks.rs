@@ -1,7 +1,8 @@
 //! The log of deliveries, and telling it all again.
 
 use super::error::Doing;
-use super::{Store, StoreError, Value, answered, execute, parsed, query, query_opt};
+use super::trace::Trace;
+use super::{Store, StoreError, Value, begin, commit, execute, parsed, query, query_opt};
 use crate::domain::{CallbackUrl, ImageId, JobId, JobState};
 use deadpool_postgres::{GenericClient, Transaction};
 use serde::Deserialize;
@@ -141,7 +142,7 @@ impl Store {
     pub async fn replay(&self, image: ImageId, of: JobId) -> Result<Replayed, StoreError> {
         let doing = "replaying a delivery";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.transaction()).await.doing(doing)?;
+        let transaction = begin(&mut client).await.doing(doing)?;
         let lock = "select 1 from images where id = $1 for no key update";
         let there = query_opt(&transaction, lock, &[&image.get()]).await.doing(doing)?;
         let sql = "select event_id from jobs where id = $1 and image_id = $2 and kind = 'webhook'";
@@ -149,9 +150,12 @@ impl Store {
         let (Some(_), Some(known)) = (there, known) else { return Ok(Replayed::NoSuchDelivery) };
         let event: i64 = known.get("event_id");
         let sql = "
-            insert into jobs (image_id, kind, event_id) values ($1, 'webhook', $2) on conflict do nothing
+            insert into jobs (image_id, kind, event_id, traceparent, tracestate) values ($1, 'webhook', $2, $3, $4)
+            on conflict do nothing
             returning id, pg_notify('darkroom_jobs', 'webhook')";
-        let queued = match query_opt(&transaction, sql, &[&image.get(), &event]).await {
+        let trace = Trace::current();
+        let values: [Value<'_>; 4] = [&image.get(), &event, &trace.traceparent, &trace.tracestate];
+        let queued = match query_opt(&transaction, sql, &values).await {
             Ok(Some(queued)) => queued,
             Ok(None) => return Ok(Replayed::StillTried),
             // The event was forgotten a moment ago.
@@ -163,7 +167,7 @@ impl Store {
                 select id from jobs where event_id = $1 and finished_at is not null order by id desc offset $2)";
         execute(&transaction, sql, &[&event, &KEPT]).await.doing(doing)?;
         let queued = by_id(&transaction, JobId::new(queued.get("id"))).await?;
-        answered(transaction.commit()).await.doing(doing)?;
+        commit(transaction).await.doing(doing)?;
         Ok(queued.map_or(Replayed::NoSuchDelivery, |queued| Replayed::Queued(Box::new(queued))))
     }
 }

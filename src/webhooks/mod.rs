@@ -16,7 +16,7 @@ pub use signature::SigningKeyError;
 pub use turns::Turn;
 
 use crate::domain::{CallbackUrl, Failure, FailureCode, WebhookCall, WebhookEvent};
-use crate::outgoing::{self, root_cause};
+use crate::outgoing::{self, Callee, root_cause};
 use crate::settings;
 use address::Reach;
 use answer::Answer;
@@ -112,7 +112,7 @@ impl Webhooks {
             .header(WEBHOOK_TIMESTAMP, timestamp)
             .header(WEBHOOK_SIGNATURE, self.keys.sign(&event.message_id, timestamp, &event.body))
             .body(event.body.clone());
-        let response = request.send().await.map_err(transport_failure)?;
+        let response = outgoing::send(request, Callee::Stranger).await.map_err(transport_failure)?;
         Ok(Answer::read(response, now, self.longest_pause).await)
     }
 }

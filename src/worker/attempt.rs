@@ -8,9 +8,11 @@ use super::{BACKOFF, Worker};
 use crate::domain::{Failure, FailureCode, Stage, StageRun, Verdict, reason};
 use crate::files::FileError;
 use crate::store::{Claim, Ending, Finish, History, Lease, MadeImage, StoreError, Work};
+use crate::traces;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 /// What an attempt came to: what is kept of it, and how it ended.
 pub(super) struct Outcome {
@@ -19,7 +21,7 @@ pub(super) struct Outcome {
 }
 
 impl Worker {
-    pub(super) async fn attempt(&self, Taken { claim: Claim { lease, work }, prepared }: Taken) {
+    pub(super) async fn attempt(&self, Taken { claim: Claim { lease, work, .. }, prepared }: Taken) {
         let begun = Instant::now();
         let _running = self.metrics.attempt_begins(lease.kind, lease.waited);
         // Cancelled when nobody waits for the result any more: the lease was lost, the time is up, the process is ending.
@@ -101,15 +103,17 @@ impl Worker {
                 None => self.store.end_job(lease, &ending, &history).await,
             }
         });
-        let finish = match recorded.await {
+        let finish = match recorded.instrument(traces::stage("finish")).await {
             Ok(finish) => finish,
             Err(error) => {
                 let (image, job, attempt, error) = (image.get(), job.get(), attempt.get(), reason(&error));
+                traces::fails(&Span::current(), "unrecorded", &error);
                 tracing::error!(image, job, attempt, %kind, error, "cannot be recorded; tried again when the lease ends");
                 return;
             }
         };
         let told = if finish == Finish::LeaseLost { Told::LeaseLost } else { Told::of(&ending, retry) };
+        told.mark(&Span::current());
         told.log(lease, begun.elapsed());
         told.count(kind, &self.metrics);
         self.discard(lease, finish, &ending).await;

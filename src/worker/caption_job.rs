@@ -9,8 +9,10 @@ use crate::domain::{
 };
 use crate::settings::Captioner as Settings;
 use crate::store::{EndedCall, Ending, Lease, ProviderVerdict};
+use crate::traces;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How many times as long as at first a circuit breaker stays open at the most.
 const LONGEST_PAUSE: u32 = 20;
@@ -50,7 +52,7 @@ impl Worker {
             (Leave::Call(_), None) => return Err(no_leave()),
         };
         let ends = Instant::now() + self.settings.worker.caption_limit;
-        let picture = match self.thumbnail(medium, ends).await {
+        let picture = match traces::staged("read thumbnail", self.thumbnail(medium, ends)).await {
             Ok(picture) => picture,
             Err(failure) => {
                 self.give_back(&call).await;
@@ -109,11 +111,17 @@ impl Worker {
         let Some(provider) = captioner.providers().get(permitted.provider) else { return Err(no_leave()) };
         tokio::time::sleep(permitted.starts_in).await;
         let begun = Instant::now();
-        let asking = provider.ask(&permitted.question, picture, format.media_type());
+        let span = traces::ask(&permitted.question.provider, &permitted.question.model);
+        let asking = provider.ask(&permitted.question, picture, format.media_type()).instrument(span.clone());
         // Only the call is bounded: what it brought is recorded, however long that takes.
         let result = tokio::time::timeout_at(ends.into(), asking).await.unwrap_or_else(|_| {
             Err(Failure::transient(FailureCode::CaptionerUnavailable, "the captioner did not answer in time"))
         });
+        match &result {
+            Ok(caption) => caption.tokens.iter().for_each(|tokens| traces::counted(&span, *tokens)),
+            Err(failure) => traces::fails(&span, failure.code().as_str(), failure.text()),
+        }
+        drop(span);
         let (named, failure) = (&permitted.question.provider, result.as_ref().err().map(Failure::code));
         self.metrics.captioner_called(named, failure, begun.elapsed());
         let is_its_own = provider.is_shared() && permitted.question.model == provider.question().model;

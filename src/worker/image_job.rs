@@ -10,9 +10,11 @@ use crate::own_thread::on_own_thread;
 use crate::pipeline::{self, Thumbnail, Thumbnails};
 use crate::probe::{self, Header, ProbeError};
 use crate::store::{Ending, Lease, MadeImage, MadeThumbnail};
+use crate::traces;
 use std::io::Cursor;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// An original as the stages share it.
 struct Source {
@@ -52,7 +54,7 @@ impl Worker {
         runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
 
         // Waiting for memory is not counted: neither as running time nor against the limit.
-        let admitted = self.memory.admit(source.weight).await;
+        let admitted = self.memory.admit(source.weight).instrument(traces::stage("wait for memory")).await;
         let begun = Instant::now();
         let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
         let result = match within(self.settings.worker.image_limit, drawing).await {
@@ -85,9 +87,14 @@ impl Worker {
         // Less than the limit of the stage, so that a volume that hangs is told apart from a decoder that does.
         let (files, original) = (self.files.clone(), original.clone());
         let looking = on_own_thread(move || {
-            let bytes = files.load(&original).map_err(|error| storage_failure(&error))?;
-            let header = probe::probe(Cursor::new(bytes.as_slice())).map_err(|error| unreadable(&error))?;
-            let metadata = pipeline::read_metadata(&bytes, &header);
+            let bytes = traces::staged_here("read original", || {
+                files.load(&original).map_err(|error| storage_failure(&error))
+            })?;
+            let (header, metadata) = traces::staged_here("metadata", || {
+                let header =
+                    probe::probe(Cursor::new(bytes.as_slice())).map_err(|error| unreadable(&error))?;
+                Ok((header, pipeline::read_metadata(&bytes, &header)))
+            })?;
             let weight = pipeline::memory_bytes(&bytes, &header).saturating_add(bytes.len() as u64);
             Ok((Source { bytes, header, weight }, metadata))
         });
@@ -115,14 +122,20 @@ impl Worker {
         let drawing = on_own_thread(move || {
             // Given back when the pixels are gone, even if nobody waited for them that long.
             let _admitted = admitted;
-            pipeline::make_thumbnails(&bytes, &header, orientation, &limits, &|| cancelled.is_cancelled())
+            traces::staged_here("thumbnails", || {
+                pipeline::make_thumbnails(&bytes, &header, orientation, &limits, &|| cancelled.is_cancelled())
+            })
         });
         let Thumbnails { small, medium, perceptual_hash, findings, warnings } = drawing.await?;
-        let (small, medium) = tokio::join!(
-            self.keep(lease, original, ThumbnailSize::Small, small),
-            self.keep(lease, original, ThumbnailSize::Medium, medium),
-        );
-        Ok(Drawn { thumbnails: [small?, medium?], perceptual_hash, findings, warnings })
+        let keeping = async {
+            let (small, medium) = tokio::join!(
+                self.keep(lease, original, ThumbnailSize::Small, small),
+                self.keep(lease, original, ThumbnailSize::Medium, medium),
+            );
+            Ok([small?, medium?])
+        };
+        let thumbnails = traces::staged("write thumbnails", keeping).await?;
+        Ok(Drawn { thumbnails, perceptual_hash, findings, warnings })
     }
 
     async fn keep(

@@ -21,7 +21,7 @@ use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::queue::{Delivery, Queue};
 use crate::settings::Settings;
-use crate::store::{Store, StoreError};
+use crate::store::{Claim, Store, StoreError};
 use crate::webhooks::Webhooks;
 use admission::Admission;
 use claim::NotTaken;
@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Between tries to reach Postgres.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
@@ -141,8 +142,12 @@ impl Worker {
     }
 
     async fn handle(&self, delivery: Delivery, stop: &CancellationToken) {
-        match self.take(delivery.announcement, stop).await {
-            Ok(taken) => self.attempt(taken).await,
+        match self.take(delivery.announcement(), stop).await {
+            Ok(taken) => {
+                let Claim { lease, trace, .. } = &taken.claim;
+                let span = delivery.processing(lease.attempt, lease.waited, trace.as_ref());
+                self.attempt(taken).instrument(span).await;
+            }
             Err(NotTaken::Settled) => {}
             Err(NotTaken::Stopping) => return delivery.give_back().await,
         }

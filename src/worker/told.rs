@@ -1,9 +1,12 @@
-//! What is told of an attempt: to the log one line, with the ids, and with what happens next; and to the metrics.
+//! What is told of an attempt: to the log one line, with the ids, and with what happens next; to the metrics; and to its
+//! trace.
 
 use crate::domain::{Failure, JobKind};
 use crate::metrics::Metrics;
 use crate::store::{Ending, Lease};
+use crate::traces;
 use std::time::Duration;
+use tracing::Span;
 
 /// How an attempt ended.
 pub(super) enum Told<'a> {
@@ -28,6 +31,16 @@ impl<'a> Told<'a> {
             Self::Retried(failure, _) => metrics.job_retried(kind, failure.code()),
             Self::Failed(failure) => metrics.job_failed(kind, failure.code()),
             Self::LeaseLost => metrics.lease_lost(kind),
+        }
+    }
+
+    pub(super) fn mark(&self, span: &Span) {
+        match self {
+            Self::Done => {}
+            Self::Retried(failure, _) | Self::Failed(failure) => {
+                traces::fails(span, failure.code().as_str(), failure.text());
+            }
+            Self::LeaseLost => traces::fails(span, "lease_lost", "the lease was lost"),
         }
     }
 

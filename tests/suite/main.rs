@@ -48,6 +48,7 @@ mod similar;
 #[path = "../support/mod.rs"]
 mod support;
 mod tallies;
+mod traces;
 mod webhook_receivers;
 mod webhook_targets;
 mod webhooks;

@@ -114,6 +114,20 @@ impl Broker {
         }
     }
 
+    /// The same, with headers.
+    pub async fn publish_with(&self, kind: &str, body: &[u8], headers: &[(&str, &str)]) {
+        let (_connection, channel) = open(&self.url).await;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        let mut table = FieldTable::default();
+        for (name, value) in headers {
+            table.insert((*name).into(), AMQPValue::LongString((*value).into()));
+        }
+        let (options, exchange) = (BasicPublishOptions::default(), self.prefix.as_str().into());
+        let properties = BasicProperties::default().with_headers(table);
+        let sent = channel.basic_publish(exchange, kind.into(), options, body, properties).await.unwrap();
+        sent.await.unwrap();
+    }
+
     /// Takes one message out of a queue; the answer is its body and why it died, if it did.
     pub async fn take(&self, name: &str) -> Option<(Vec<u8>, String)> {
         let (_connection, channel) = open(&self.url).await;

@@ -1,6 +1,6 @@
 //! A captioner that really listens, and answers as it is told.
 
-use crate::support::fake_server::{FakeServer, Reply};
+use crate::support::fake_server::{FakeServer, Question, Reply};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -35,7 +35,17 @@ impl FakeCaptioner {
         self.0.set(mode.into());
     }
 
-    /// The questions so far.
+    /// Answers the next question so.
+    pub fn first(&self, mode: Mode) {
+        self.0.first([mode.into()]);
+    }
+
+    /// The questions so far, with their headers.
+    pub fn questions(&self) -> Vec<Question> {
+        self.0.asked()
+    }
+
+    /// What was asked so far.
     pub fn asked(&self) -> Vec<Value> {
         self.0.asked().iter().map(|question| serde_json::from_slice(&question.body).unwrap()).collect()
     }

@@ -6,6 +6,7 @@
 
 pub mod broker;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod exposition;
 pub mod fake_captioner;

@@ -60,6 +60,11 @@ impl Broker {
         })
     }
 
+    /// The name of the exchange.
+    pub(in crate::queue) fn exchange(&self) -> &str {
+        self.names.exchange.as_str()
+    }
+
     /// The connection; made anew if it is gone. Whoever comes first connects, the others wait for it, and nobody waits
     /// longer than for any answer.
     pub(in crate::queue) async fn connection(&self) -> Result<Arc<Connection>, QueueError> {

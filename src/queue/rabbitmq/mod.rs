@@ -5,6 +5,7 @@ mod dead_letters;
 mod publisher;
 mod subscriber;
 mod topology;
+mod trace_headers;
 
 pub(super) use broker::Broker;
 pub(super) use dead_letters::Held;

@@ -1,7 +1,7 @@
 //! Publishing: persistent, mandatory, confirmed, in batches, each with a time limit.
 
-use super::super::{Announcement, QueueError};
-use super::{Broker, answered};
+use super::super::{Message, QueueError};
+use super::{Broker, answered, trace_headers};
 use crate::domain::JobKind;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
@@ -63,7 +63,7 @@ const PUBLISHING: &str = "publishing";
 
 impl Publisher {
     /// Sends all, then waits for all; the answer says of each whether the broker holds it.
-    pub(in crate::queue) async fn publish(&self, batch: &[Announcement]) -> Result<Vec<bool>, QueueError> {
+    pub(in crate::queue) async fn publish(&self, batch: &[Message]) -> Result<Vec<bool>, QueueError> {
         let mut line = self.line.lock().await;
         let silence = line.silence.take().filter(|silence| silence.last.elapsed() < LONGEST_GAP);
         let begun = Instant::now();
@@ -89,7 +89,7 @@ impl Publisher {
     async fn publish_on(
         &self,
         slot: &mut Option<Channel>,
-        batch: &[Announcement],
+        batch: &[Message],
     ) -> Result<Vec<bool>, QueueError> {
         let channel = match slot.take().filter(|channel| channel.status().connected()) {
             Some(channel) => channel,
@@ -112,18 +112,22 @@ impl Publisher {
         Ok(channel)
     }
 
-    async fn send(&self, channel: &Channel, batch: &[Announcement]) -> lapin::Result<Vec<PublisherConfirm>> {
+    async fn send(&self, channel: &Channel, batch: &[Message]) -> lapin::Result<Vec<PublisherConfirm>> {
         // Without `mandatory`, a message to a queue that is gone would be confirmed and dropped.
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_content_type("application/json".into());
         let mut sent = Vec::with_capacity(batch.len());
-        for announcement in batch {
+        for Message { announcement, trace } in batch {
+            let properties = match trace {
+                Some(trace) => properties.clone().with_headers(trace_headers::write(trace)),
+                None => properties.clone(),
+            };
             let exchange = self.broker.names.exchange.clone();
             let key = announcement.kind.as_str().into();
             let body = announcement.encode();
-            sent.push(channel.basic_publish(exchange, key, options, &body, properties.clone()).await?);
+            sent.push(channel.basic_publish(exchange, key, options, &body, properties).await?);
         }
         Ok(sent)
     }

@@ -1,17 +1,18 @@
 //! Consuming: an explicit loop of connect, declare, subscribe, deliver; whatever fails, it starts over with backoff.
 
 use super::super::announcement::Announcement;
-use super::super::{Delivery, QueueError, Receipt};
-use super::{Broker, answered};
+use super::super::{Delivery, Message, QueueError, Receipt};
+use super::{Broker, answered, trace_headers};
 use crate::domain::{Backoff, JobKind, Outage, reason};
 use futures_util::StreamExt;
-use lapin::message::Delivery as Message;
+use lapin::message::Delivery as Delivered;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
     BasicRejectOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
+use std::sync::Arc;
 use std::time::Duration;
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
@@ -19,6 +20,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from
 pub(in crate::queue) struct Subscriber {
     broker: Broker,
     kind: JobKind,
+    /// By the conventions for traces: exchange, routing key and queue.
+    source: Arc<str>,
     prefetch: u16,
     subscription: Option<Subscription>,
     failures: u32,
@@ -33,8 +36,9 @@ struct Subscription {
 }
 
 impl Subscriber {
-    pub(in crate::queue) const fn new(broker: Broker, kind: JobKind, prefetch: u16) -> Self {
-        Self { broker, kind, prefetch, subscription: None, failures: 0, outage: Outage::none() }
+    pub(in crate::queue) fn new(broker: Broker, kind: JobKind, prefetch: u16) -> Self {
+        let source = format!("{}:{kind}:{}", broker.exchange(), broker.names.queue(kind)).into();
+        Self { broker, kind, source, prefetch, subscription: None, failures: 0, outage: Outage::none() }
     }
 
     pub(in crate::queue) async fn next(&mut self) -> Delivery {
@@ -53,7 +57,12 @@ impl Subscriber {
                     self.failures = 0;
                     match Announcement::decode(self.kind, &message.data) {
                         Ok(announcement) => {
-                            return Delivery { announcement, receipt: Receipt::RabbitMq(Box::new(message)) };
+                            let trace = message.properties.headers().as_ref().and_then(trace_headers::read);
+                            return Delivery {
+                                message: Message { announcement, trace },
+                                source: self.source.clone(),
+                                receipt: Receipt::RabbitMq(Box::new(message)),
+                            };
                         }
                         Err(malformed) => {
                             let (bytes, error) = (message.data.len(), reason(&malformed));
@@ -132,11 +141,11 @@ impl Subscriber {
     }
 }
 
-pub(in crate::queue) async fn acknowledge(message: &Message) {
+pub(in crate::queue) async fn acknowledge(message: &Delivered) {
     note("acknowledging", message.ack(BasicAckOptions::default()).await);
 }
 
-pub(in crate::queue) async fn give_back(message: &Message) {
+pub(in crate::queue) async fn give_back(message: &Delivered) {
     note(
         "giving back",
         message.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await,
