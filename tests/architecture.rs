@@ -21,12 +21,12 @@ const HOUSE: &str = "
     domain    |                                           | thiserror time url
     probe     | domain                                    | thiserror
     pipeline  | domain probe                              | codecs time
-    settings  | domain                                    | config secrecy serde serde_json thiserror
+    settings  | domain                                    | config secrecy serde serde_json thiserror url
     metrics   | domain                                    | prometheus_client rustix
     traces    | domain                                    | opentelemetry tracing tracing_opentelemetry
     telemetry | domain outgoing settings traces           | everyday async opentelemetry opentelemetry_http opentelemetry_otlp opentelemetry_sdk reqwest tracing_opentelemetry tracing_subscriber
     store     | domain settings traces                    | everyday async deadpool_postgres refinery tokio_postgres
-    files     | domain settings                           | everyday async rustix sha2
+    files     | domain outgoing settings                  | everyday async async_trait http_body_util hyper object_store reqwest rustix sha2
     queue     | domain settings traces                    | everyday async lapin
     outgoing  | domain traces                             | reqwest rustls time tracing
     own_thread | domain                                   | async rustix tracing

@@ -72,7 +72,7 @@ pub async fn fsck(
     mut tell: impl FnMut(&str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Checked> {
     let store = known_store(settings)?;
-    let files = Files::at(&settings.files);
+    let files = Files::at(&settings.files)?;
     let installation = tried(|| store.installation()).await?;
     files.belong_to(&installation, false).await?;
     let (mut checked, mut after) = (Checked::default(), None);
@@ -135,7 +135,7 @@ async fn fault(
 ) -> Result<Option<Fault>, FileError> {
     let is_sound = match (contents, file.sha256) {
         (true, Some(due)) => files.digest(&file.key).await.map(|digest| digest == due),
-        _ => files.read(&file.key).await.map(|opened| opened.length == file.length),
+        _ => files.length(&file.key).await.map(|length| length == file.length),
     };
     Ok(match is_sound {
         Ok(true) => None,

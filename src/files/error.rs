@@ -1,9 +1,9 @@
-//! What can go wrong with the volume.
+//! What can go wrong with the volume, or with the bucket in its place.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failed operation on the volume. The path is for logs; callers are never shown it.
+/// A failed operation on the volume. The path is for logs; callers are never shown it. In a bucket it begins with `s3://`.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The volume is there, and the file is not.
@@ -15,7 +15,7 @@ pub enum FileError {
     /// The volume belongs to another installation.
     #[error(
         "{} says that the folder belongs to installation {owner}, which is not that of this database; choose another \
-         files.dir, or, if the folder's files shall be swept as this database sees fit, remove that file",
+         files.dir or files.url, or, if the folder's files shall be swept as this database sees fit, remove that file",
         path.display()
     )]
     Foreign {

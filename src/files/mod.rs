@@ -1,21 +1,26 @@
-//! The only paths. A file appears under its key whole and durable, or not at all.
+//! The only paths, and the only object store. A file appears under its key whole and durable, or not at all.
+//!
+//! It is kept in a folder or in a bucket; nobody else has to know in which. An upload is a temporary file of this machine
+//! until it is whole, in both cases: what is refused, broken off or no picture never reaches a bucket, and the key is not
+//! chosen before the content is known to be right.
 
+mod bucket;
 mod error;
 mod sweep;
 mod temp;
+mod volume;
 
 pub use error::FileError;
 pub use sweep::Shelf;
 pub use temp::TempFile;
 
 use crate::domain::{FileKey, Sha256};
-use crate::settings;
-use error::Doing;
-use sha2::Digest;
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use tokio::fs;
+use crate::settings::{self, FilesPlace};
+use bucket::Bucket;
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+use tokio::io::AsyncRead;
+use volume::Volume;
 
 /// The folder of files that are being written.
 const TEMP: &str = "tmp";
@@ -23,10 +28,16 @@ const TEMP: &str = "tmp";
 /// The file that holds the id of the installation to which the volume belongs.
 const OWNER: &str = "installation";
 
-/// The volume that holds originals and thumbnails.
+/// Originals and thumbnails. What is said of a volume holds for a bucket too.
 #[derive(Debug, Clone)]
 pub struct Files {
-    root: Arc<Path>,
+    kept: Kept,
+}
+
+#[derive(Debug, Clone)]
+enum Kept {
+    Volume(Volume),
+    Bucket(Bucket),
 }
 
 /// What a volume can hold, in bytes.
@@ -39,32 +50,37 @@ pub struct Room {
 }
 
 /// A stored file, opened for reading.
-#[derive(Debug)]
 pub struct OpenFile {
-    /// Its content, from the start.
-    pub content: fs::File,
-    /// Its length in bytes.
+    /// Its content, or the part that was asked for.
+    pub content: Pin<Box<dyn AsyncRead + Send>>,
+    /// The length of the whole in bytes.
     pub length: u64,
 }
 
 impl Files {
-    /// Opens the volume, making its folders where they are missing.
+    /// Opens the volume for reading and writing, making its folders where they are missing.
     ///
     /// # Errors
-    /// If a folder can be neither found nor made.
+    /// If a folder can be neither found nor made, or a bucket not be written.
     pub async fn open(settings: &settings::Files) -> Result<Self, FileError> {
-        let files = Self::at(settings);
-        for folder in [TEMP, FileKey::ORIGINALS, FileKey::THUMBNAILS] {
-            let path = files.root.join(folder);
-            fs::create_dir_all(&path).await.doing("making the folder", &path)?;
+        let files = Self::at(settings)?;
+        match &files.kept {
+            Kept::Volume(volume) => volume.open().await?,
+            Kept::Bucket(bucket) => bucket.try_writing().await?,
         }
         Ok(files)
     }
 
     /// The volume as it is, of which nothing is made: for those who only look.
-    #[must_use]
-    pub fn at(settings: &settings::Files) -> Self {
-        Self { root: Arc::from(settings.dir.as_path()) }
+    ///
+    /// # Errors
+    /// If nothing can be called from here.
+    pub fn at(settings: &settings::Files) -> Result<Self, FileError> {
+        let kept = match settings.place() {
+            FilesPlace::Folder(folder) => Kept::Volume(Volume::at(folder)),
+            FilesPlace::Bucket { name, prefix } => Kept::Bucket(Bucket::at(settings, name, prefix)?),
+        };
+        Ok(Self { kept })
     }
 
     /// Begins a file that has no key yet.
@@ -72,43 +88,66 @@ impl Files {
     /// # Errors
     /// If the volume is full or away.
     pub async fn create(&self) -> Result<TempFile, FileError> {
-        let path = self.root.join(TEMP).join(format!("{:032x}.part", rand::random::<u128>()));
-        TempFile::create(path).await
+        match &self.kept {
+            Kept::Volume(volume) => volume.create().await,
+            Kept::Bucket(bucket) => bucket.create().await,
+        }
     }
 
-    /// Gives a finished temporary file its key: fsync, rename, fsync of the folder.
+    /// Gives a finished temporary file its key: fsync, rename, fsync of the folder; or one object, which is there when all
+    /// of it is.
     ///
     /// # Errors
     /// If the volume is full or away; the temporary file is then removed.
     pub async fn keep(&self, file: TempFile, key: &FileKey) -> Result<(), FileError> {
-        file.persist(self.path(key)).await
+        match &self.kept {
+            Kept::Volume(volume) => volume.keep(file, key).await,
+            Kept::Bucket(bucket) => bucket.keep(file, key).await,
+        }
     }
 
     /// Writes a whole file under its key.
     ///
     /// # Errors
-    /// If the volume is full or away; nothing is left then.
+    /// If the volume is full or away; nothing is left then. (What a bucket was asked to keep and did not answer, it may
+    /// have kept; the sweep finds it.)
     pub async fn put(&self, key: &FileKey, content: &[u8]) -> Result<(), FileError> {
-        let mut file = self.create().await?;
-        file.write(content).await?;
-        self.keep(file, key).await
+        match &self.kept {
+            Kept::Volume(volume) => volume.put(key, content).await,
+            Kept::Bucket(bucket) => bucket.put(key, content).await,
+        }
     }
 
-    /// Opens a file for reading.
+    /// The length of a file in bytes.
     ///
     /// # Errors
     /// If it is missing or the volume is away.
-    pub async fn read(&self, key: &FileKey) -> Result<OpenFile, FileError> {
-        let path = self.path(key);
-        let content = match fs::File::open(&path).await {
-            // A volume that is away holds no file at all; that says nothing about this one.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_there().await => {
-                return Err(FileError::Missing { path });
+    pub async fn length(&self, key: &FileKey) -> Result<u64, FileError> {
+        match &self.kept {
+            Kept::Volume(volume) => volume.length(key).await,
+            Kept::Bucket(bucket) => bucket.length(key).await,
+        }
+    }
+
+    /// Opens a file for reading, or a `part` of it, which must not end beyond its end.
+    ///
+    /// # Errors
+    /// If it is missing or the volume is away.
+    pub async fn read(
+        &self,
+        key: &FileKey,
+        part: Option<RangeInclusive<u64>>,
+    ) -> Result<OpenFile, FileError> {
+        match &self.kept {
+            Kept::Volume(volume) => {
+                let (content, length) = volume.read(key, part).await?;
+                Ok(OpenFile { content: Box::pin(content), length })
             }
-            opened => opened.doing("opening", &path)?,
-        };
-        let length = content.metadata().await.doing("measuring", &path)?.len();
-        Ok(OpenFile { content, length })
+            Kept::Bucket(bucket) => {
+                let (content, length) = bucket.read(key, part).await?;
+                Ok(OpenFile { content: Box::pin(content), length })
+            }
+        }
     }
 
     /// Reads a whole file.
@@ -116,10 +155,10 @@ impl Files {
     /// # Errors
     /// If it is missing or the volume is away.
     pub async fn read_whole(&self, key: &FileKey) -> Result<Vec<u8>, FileError> {
-        let (files, key) = (self.clone(), key.clone());
-        let path = self.path(&key);
-        let reading = tokio::task::spawn_blocking(move || files.load(&key));
-        reading.await.unwrap_or_else(|panic| Err(io::Error::other(panic)).doing("reading", &path))
+        match &self.kept {
+            Kept::Volume(volume) => volume.read_whole(key).await,
+            Kept::Bucket(bucket) => bucket.read_whole(key).await,
+        }
     }
 
     /// Reads a whole file, and blocks: for threads that have nothing else to do. What a thread allocates itself goes
@@ -128,13 +167,9 @@ impl Files {
     /// # Errors
     /// If it is missing or the volume is away.
     pub fn load(&self, key: &FileKey) -> Result<Vec<u8>, FileError> {
-        let path = self.path(key);
-        match std::fs::read(&path) {
-            // As in `read`.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.root.join(OWNER).exists() => {
-                Err(FileError::Missing { path })
-            }
-            read => read.doing("reading", &path),
+        match &self.kept {
+            Kept::Volume(volume) => volume.load(key),
+            Kept::Bucket(bucket) => bucket.load(key),
         }
     }
 
@@ -143,23 +178,10 @@ impl Files {
     /// # Errors
     /// If it is missing or the volume is away.
     pub async fn digest(&self, key: &FileKey) -> Result<Sha256, FileError> {
-        let path = self.path(key);
-        let content = self.read(key).await?.content.into_std().await;
-        let digesting = tokio::task::spawn_blocking(move || {
-            let (mut content, mut digest) = (BufReader::with_capacity(1 << 17, content), sha2::Sha256::new());
-            loop {
-                let length = match content.fill_buf()? {
-                    [] => return Ok(digest),
-                    bytes => {
-                        digest.update(bytes);
-                        bytes.len()
-                    }
-                };
-                content.consume(length);
-            }
-        });
-        let digest = digesting.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        Ok(Sha256::new(digest.doing("reading", &path)?.finalize().into()))
+        match &self.kept {
+            Kept::Volume(volume) => volume.digest(key).await,
+            Kept::Bucket(bucket) => bucket.digest(key).await,
+        }
     }
 
     /// Removes a file; one that is not there counts as removed.
@@ -167,33 +189,33 @@ impl Files {
     /// # Errors
     /// If the volume is away.
     pub async fn remove(&self, key: &FileKey) -> Result<(), FileError> {
-        let path = self.path(key);
-        match fs::remove_file(&path).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done.doing("removing", &path),
+        match &self.kept {
+            Kept::Volume(volume) => volume.remove(key).await,
+            Kept::Bucket(bucket) => bucket.remove(key).await,
         }
     }
 
-    /// Writes and removes a small file: the volume is there, has room and may be written.
+    /// Whether it can be worked with: a small file is written and removed. In a bucket, where each request is paid for, the
+    /// mark is read; writing was tried when it was opened.
     ///
     /// # Errors
     /// If it is not so.
     pub async fn check(&self) -> Result<(), FileError> {
-        let mut file = self.create().await?;
-        file.write(b"?").await?;
-        file.flush().await
+        match &self.kept {
+            Kept::Volume(volume) => volume.check().await,
+            Kept::Bucket(bucket) => bucket.check().await,
+        }
     }
 
-    /// How much room there is. It blocks, for long if the volume hangs.
+    /// How much room there is; `None` for a bucket, which has no end.
     ///
     /// # Errors
     /// If the volume is away.
-    pub fn room(&self) -> Result<Room, FileError> {
-        let volume =
-            rustix::fs::statvfs(&*self.root).map_err(io::Error::from).doing("measuring", &self.root)?;
-        let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
-        // The rest of the free blocks is reserved for root.
-        Ok(Room { free: bytes(volume.f_bavail), total: bytes(volume.f_blocks) })
+    pub async fn room(&self) -> Result<Option<Room>, FileError> {
+        match &self.kept {
+            Kept::Volume(volume) => volume.room().await.map(Some),
+            Kept::Bucket(bucket) => bucket.check().await.map(|()| None),
+        }
     }
 
     /// Makes sure that the volume is that of `installation`; one that is nobody's yet may become so if it `may_be_new`.
@@ -204,108 +226,23 @@ impl Files {
     /// # Errors
     /// If it belongs to another installation, or is away.
     pub async fn belong_to(&self, installation: &str, may_be_new: bool) -> Result<(), FileError> {
-        let path = self.root.join(OWNER);
-        if may_be_new && !self.is_there().await {
-            let mut file = self.create().await?;
-            file.write(installation.as_bytes()).await?;
-            file.persist(path.clone()).await?;
-        }
-        let owner =
-            fs::read_to_string(&path).await.doing("looking for the mark of this installation,", &path)?;
+        let (path, owner) = match &self.kept {
+            Kept::Volume(volume) => {
+                if may_be_new {
+                    volume.claim(installation).await?;
+                }
+                (volume.mark(), volume.owner().await?)
+            }
+            Kept::Bucket(bucket) => {
+                if may_be_new {
+                    bucket.claim(installation).await?;
+                }
+                (bucket.mark(), bucket.owner().await?)
+            }
+        };
         if owner == installation { Ok(()) } else { Err(FileError::Foreign { path, owner }) }
-    }
-
-    async fn is_there(&self) -> bool {
-        fs::try_exists(self.root.join(OWNER)).await.unwrap_or(false)
-    }
-
-    fn path(&self, key: &FileKey) -> PathBuf {
-        self.root.join(key.as_str())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ImageFormat;
-    use std::time::Duration;
-
-    async fn volume() -> (tempfile::TempDir, Files) {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = settings::Settings::load(
-            None,
-            [("DARKROOM_FILES__DIR".to_owned(), folder.path().join("deep/files").display().to_string())],
-        );
-        let files = Files::open(&settings.unwrap().files).await.unwrap();
-        files.belong_to("we", true).await.unwrap();
-        (folder, files)
-    }
-
-    fn key(number: u128) -> FileKey {
-        FileKey::original(number, ImageFormat::Png)
-    }
-
-    #[tokio::test]
-    async fn what_was_put_is_read_and_removed() {
-        let (_folder, files) = volume().await;
-        files.put(&key(7), b"photo").await.unwrap();
-        assert_eq!(files.read_whole(&key(7)).await.unwrap(), b"photo");
-        assert_eq!(files.read(&key(7)).await.unwrap().length, 5);
-        files.remove(&key(7)).await.unwrap();
-        files.remove(&key(7)).await.unwrap();
-        assert!(matches!(files.read(&key(7)).await, Err(FileError::Missing { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_volume_belongs_to_one_installation() {
-        let (_folder, files) = volume().await;
-        files.belong_to("we", true).await.unwrap();
-        let refused = files.belong_to("others", true).await;
-        assert!(matches!(refused, Err(FileError::Foreign { owner, .. }) if owner == "we"));
-        std::fs::remove_file(files.root.join(OWNER)).unwrap();
-        let unmounted = files.belong_to("we", false).await;
-        assert!(matches!(unmounted, Err(FileError::Unavailable { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_volume_that_is_away_is_not_taken_for_missing_files() {
-        let (folder, files) = volume().await;
-        files.put(&key(7), b"photo").await.unwrap();
-        let elsewhere = folder.path().join("unmounted");
-        std::fs::rename(&files.root, &elsewhere).unwrap();
-        assert!(matches!(files.read(&key(7)).await, Err(FileError::Unavailable { .. })));
-        assert!(matches!(files.put(&key(8), b"photo").await, Err(FileError::Unavailable { .. })));
-        assert!(files.check().await.is_err());
-        std::fs::rename(&elsewhere, &files.root).unwrap();
-        assert_eq!(files.read_whole(&key(7)).await.unwrap(), b"photo");
-    }
-
-    #[tokio::test]
-    async fn a_file_that_was_not_kept_leaves_nothing() {
-        let (_folder, files) = volume().await;
-        let mut file = files.create().await.unwrap();
-        file.write(b"half a photo").await.unwrap();
-        drop(file);
-        assert_eq!(std::fs::read_dir(files.root.join(TEMP)).unwrap().count(), 0);
-        files.check().await.unwrap();
-        assert_eq!(std::fs::read_dir(files.root.join(TEMP)).unwrap().count(), 0);
-        let room = files.room().unwrap();
-        assert!(0 < room.free && room.free <= room.total, "{room:?}");
-    }
-
-    #[tokio::test]
-    async fn the_sweep_sees_only_what_is_old() {
-        let (_folder, files) = volume().await;
-        files.put(&key(1), b"old").await.unwrap();
-        std::fs::write(files.root.join(TEMP).join("left.part"), b"x").unwrap();
-        let shelf = files.shelves().await.unwrap().pop().unwrap();
-        assert!(files.aged(&shelf, Duration::from_secs(3600)).await.unwrap().is_empty());
-        assert_eq!(files.remove_temporary(Duration::from_secs(3600)).await.unwrap(), 0);
-        let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3700);
-        for path in [files.path(&key(1)), files.root.join(TEMP).join("left.part")] {
-            std::fs::File::options().append(true).open(path).unwrap().set_modified(hour_ago).unwrap();
-        }
-        assert_eq!(files.aged(&shelf, Duration::from_secs(3600)).await.unwrap(), [key(1)]);
-        assert_eq!(files.remove_temporary(Duration::from_secs(3600)).await.unwrap(), 1);
-    }
-}
+mod tests;

@@ -1,17 +1,32 @@
 //! Finding what nobody may need any more. Who needs a file is not known here; the relay asks the store.
 
 use super::error::Doing;
-use super::{FileError, Files, TEMP};
+use super::volume::entries;
+use super::{FileError, Files, Kept};
 use crate::domain::FileKey;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// One folder of stored files, small enough to be looked through at once.
+/// A part of the stored files, small enough to be looked through at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelf {
-    path: PathBuf,
-    /// Its name within the volume, such as `originals/3f`.
+    /// What the keys of its files begin with, such as `originals/3f`.
     name: String,
+}
+
+impl Shelf {
+    pub(super) fn new(kind: &str, name: &str) -> Self {
+        Self { name: format!("{kind}/{name}") }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key of a file on it; `None` if that is no name of ours.
+    pub(super) fn key(&self, name: &str) -> Option<FileKey> {
+        format!("{}/{name}", self.name).parse().ok()
+    }
 }
 
 impl Files {
@@ -20,17 +35,10 @@ impl Files {
     /// # Errors
     /// If the volume is away.
     pub async fn shelves(&self) -> Result<Vec<Shelf>, FileError> {
-        let root = self.root.clone();
-        blocking(move || {
-            let mut shelves = Vec::new();
-            for kind in [FileKey::ORIGINALS, FileKey::THUMBNAILS] {
-                for (path, name) in entries(&root.join(kind))?.into_iter().filter(|(path, _)| path.is_dir()) {
-                    shelves.push(Shelf { path, name: format!("{kind}/{name}") });
-                }
-            }
-            Ok(shelves)
-        })
-        .await
+        match self.kept.clone() {
+            Kept::Volume(volume) => blocking(move || volume.shelves()).await,
+            Kept::Bucket(bucket) => bucket.shelves().await,
+        }
     }
 
     /// The files of a shelf that were last written more than `age` ago. What bears no name of ours is left alone.
@@ -38,12 +46,13 @@ impl Files {
     /// # Errors
     /// If the volume is away.
     pub async fn aged(&self, shelf: &Shelf, age: Duration) -> Result<Vec<FileKey>, FileError> {
-        let shelf = shelf.clone();
-        blocking(move || {
-            let old = entries(&shelf.path)?.into_iter().filter(|(path, _)| is_older(path, age));
-            Ok(old.filter_map(|(_, name)| format!("{}/{name}", shelf.name).parse().ok()).collect())
-        })
-        .await
+        match self.kept.clone() {
+            Kept::Volume(volume) => {
+                let shelf = shelf.clone();
+                blocking(move || volume.aged(&shelf, age)).await
+            }
+            Kept::Bucket(bucket) => bucket.aged(shelf, age).await,
+        }
     }
 
     /// Removes temporary files that were last written more than `age` ago; says how many.
@@ -51,36 +60,31 @@ impl Files {
     /// # Errors
     /// If the volume is away.
     pub async fn remove_temporary(&self, age: Duration) -> Result<usize, FileError> {
-        let folder = self.root.join(TEMP);
-        blocking(move || {
-            let mut removed = 0;
-            for (path, _) in entries(&folder)? {
-                // Another sweep may be faster.
-                if is_older(&path, age) && std::fs::remove_file(&path).is_ok() {
-                    removed += 1;
-                }
-            }
-            Ok(removed)
-        })
-        .await
-    }
-}
-
-fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>, FileError> {
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).doing("listing", folder)? {
-        let entry = entry.doing("listing", folder)?;
-        if let Ok(name) = entry.file_name().into_string() {
-            entries.push((entry.path(), name));
+        match self.kept.clone() {
+            Kept::Volume(volume) => blocking(move || remove_older(&volume.temporary(), age)).await,
+            // Before the first upload there is no folder.
+            Kept::Bucket(bucket) if !bucket.temporary().exists() => Ok(0),
+            Kept::Bucket(bucket) => blocking(move || remove_older(&bucket.temporary(), age)).await,
         }
     }
-    Ok(entries)
 }
 
-/// A file that vanishes while it is looked at, or that claims to come from the future, is not old.
-fn is_older(path: &Path, age: Duration) -> bool {
-    let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    written.is_ok_and(|written| SystemTime::now().duration_since(written).is_ok_and(|since| since > age))
+fn remove_older(folder: &Path, age: Duration) -> Result<usize, FileError> {
+    let mut removed = 0;
+    for (path, _) in entries(folder)? {
+        let is_old =
+            std::fs::metadata(&path).and_then(|file| file.modified()).is_ok_and(|at| is_older(at, age));
+        // Another sweep may be faster.
+        if is_old && std::fs::remove_file(&path).is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// What claims to come from the future is not old.
+pub(super) fn is_older(written: SystemTime, age: Duration) -> bool {
+    SystemTime::now().duration_since(written).is_ok_and(|since| since > age)
 }
 
 async fn blocking<T: Send + 'static>(

@@ -26,7 +26,8 @@ impl Drop for RemovedOnDrop {
 }
 
 impl TempFile {
-    pub(super) async fn create(path: PathBuf) -> Result<Self, FileError> {
+    pub(super) async fn create(folder: &Path) -> Result<Self, FileError> {
+        let path = folder.join(format!("{:032x}.part", rand::random::<u128>()));
         // The guard is there before the file, and goes where the opening goes: a caller that is gone when the file comes to
         // be leaves none behind.
         let opening = tokio::task::spawn_blocking(move || {

@@ -28,7 +28,7 @@ pub struct Gauges(Arc<Asked>);
 struct Asked {
     metrics: Metrics,
     store: Store,
-    volume: Question<Option<Room>>,
+    volume: Question<Option<Option<Room>>>,
     /// Of a server: the others would tell the same.
     backlog: Option<Question<Option<Vec<Backlog>>>>,
     feed: Option<Feed>,
@@ -83,7 +83,11 @@ impl Gauges {
         Readings {
             database,
             connections: Connections { open, idle, waiting, most },
-            volume: volume.ok().flatten().map(|Room { free, total }| Volume { free, total }),
+            volume: match volume.ok().flatten() {
+                None => Volume::Away,
+                Some(None) => Volume::Endless,
+                Some(Some(Room { free, total })) => Volume::Bounded { free, total },
+            },
             event_clients: feed.as_ref().map(Feed::clients),
         }
     }
@@ -95,7 +99,7 @@ impl Asked {
         let volume = Question::new(move || {
             let files = asked.clone();
             // As above: a volume that is away is told by its absence here.
-            async move { tokio::task::spawn_blocking(move || files.room().ok()).await.ok().flatten() }
+            async move { files.room().await.ok() }
         });
         Self { metrics, store: store.clone(), volume, backlog: None, feed: None }
     }

@@ -11,9 +11,7 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Binary;
 use poem_openapi::{ApiResponse, Enum, OpenApi, ResponseContent};
-use std::io::SeekFrom;
 use std::ops::RangeInclusive;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 /// A size of thumbnail.
 #[derive(Enum, Debug, Clone, Copy)]
@@ -142,11 +140,21 @@ impl PicturesApi {
         if names(if_none_match.0.as_deref(), &tag) {
             return Ok(OriginalResponse::NotModified(tag));
         }
-        let OpenFile { mut content, length } =
-            state.bounded(state.files.read(&file.key)).await.map_err(gone)?;
+        let part = match range.0.as_deref() {
+            Some(range) => {
+                let length = state.bounded(state.files.length(&file.key)).await.map_err(gone)?;
+                parse_range(range, length)
+            }
+            None => None,
+        };
+        // Before the file is opened: one that lies outside asks for nothing.
+        let part = part.map(|part| part.ok_or(Refusal::RangeNotSatisfiable)).transpose()?;
+        let OpenFile { content, length } =
+            state.bounded(state.files.read(&file.key, part.clone())).await.map_err(gone)?;
+        let body = Body::from_async_read(content);
         let (attachment, nosniff) = (attachment(&file.original_name), NOSNIFF.to_owned());
-        let Some(range) = range.0.as_deref().and_then(|range| parse_range(range, length)) else {
-            let picture = picture(file.media_type, Body::from_async_read(content));
+        let Some(part) = part else {
+            let picture = picture(file.media_type, body);
             return Ok(OriginalResponse::Found(
                 picture,
                 tag,
@@ -156,14 +164,9 @@ impl PicturesApi {
                 "bytes".to_owned(),
             ));
         };
-        let range = range.ok_or(Refusal::RangeNotSatisfiable)?;
-        let (first, last) = (*range.start(), *range.end());
-        content
-            .seek(SeekFrom::Start(first))
-            .await
-            .map_err(|error| Refusal::Internal(format!("seeking in a file: {error}")))?;
+        let (first, last) = part.into_inner();
         let count = last - first + 1;
-        let picture = picture(file.media_type, Body::from_async_read(content.take(count)));
+        let picture = picture(file.media_type, body);
         let described = format!("bytes {first}-{last}/{length}");
         Ok(OriginalResponse::Part(picture, tag, count, attachment, nosniff, described))
     }

@@ -16,8 +16,8 @@ pub struct Readings {
     pub database: Database,
     /// The pool of connections to it.
     pub connections: Connections,
-    /// The volume; `None` if it did not answer.
-    pub volume: Option<Volume>,
+    /// The volume, or the bucket in its place.
+    pub volume: Volume,
     /// Clients that follow events, where they can.
     pub event_clients: Option<usize>,
 }
@@ -47,13 +47,21 @@ pub struct Connections {
     pub most: usize,
 }
 
-/// A volume, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Volume {
-    /// What can still be written.
-    pub free: u64,
-    /// All of it.
-    pub total: u64,
+/// What is known of the volume.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Volume {
+    /// It did not answer.
+    #[default]
+    Away,
+    /// It is a bucket, which is never full.
+    Endless,
+    /// It has a size, in bytes.
+    Bounded {
+        /// What can still be written.
+        free: u64,
+        /// All of it.
+        total: u64,
+    },
 }
 
 impl Readings {
@@ -72,7 +80,10 @@ impl Readings {
         ] {
             registry.register(name, help, number(value as f64));
         }
-        if let Some(Volume { free, total }) = self.volume {
+        let help = "Whether the volume, or the bucket in its place, answered in time";
+        let is_up = !matches!(self.volume, Volume::Away);
+        registry.register("darkroom_volume_up", help, number(f64::from(u8::from(is_up))));
+        if let Volume::Bounded { free, total } = self.volume {
             let help = "What can still be written to the volume of originals and thumbnails";
             registry.register_with_unit("darkroom_volume_free", help, Unit::Bytes, number(free as f64));
             let help = "The size of the volume of originals and thumbnails";

@@ -1,8 +1,9 @@
 //! Which variables of the environment are settings.
 
 use super::SettingsError;
+use super::files::AWS_VARIABLES;
 use secrecy::SecretString;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PREFIX: &str = "DARKROOM_";
 
@@ -12,20 +13,34 @@ const HF_API_KEY: &str = "HF_API_KEY";
 /// Ends a variable that names a file with the value, as containers are handed their secrets.
 const IN_FILE: &str = "_FILE";
 
-/// The variables that are settings, and the one of the old program.
+/// The variables that are settings, and those of others that mean something here.
+pub(super) struct Ours {
+    pub(super) variables: config::Map<String, String>,
+    /// That of the old program.
+    pub(super) hf_api_key: Option<SecretString>,
+    /// Amazon's, as far as they are set to something.
+    pub(super) aws: BTreeMap<String, SecretString>,
+}
+
+/// Picks them out of `environment`.
 ///
 /// Kubernetes gives every pod variables such as `DARKROOM_API_SERVICE_HOST`, so a single underscore makes no setting;
 /// but one that would be a key with a double underscore is a slip of the pen and refused.
 pub(super) fn ours(
     environment: impl IntoIterator<Item = (String, String)>,
     known: &BTreeSet<String>,
-) -> Result<(config::Map<String, String>, Option<SecretString>), SettingsError> {
-    let mut variables = config::Map::new();
-    let mut hf_api_key = None;
+) -> Result<Ours, SettingsError> {
+    let (mut variables, mut hf_api_key, mut aws) = (config::Map::new(), None, BTreeMap::new());
     for (name, value) in environment {
         let (name, value) = in_file(name, value)?;
         if name == HF_API_KEY {
             hf_api_key = (!value.trim().is_empty()).then(|| SecretString::from(value.trim()));
+            continue;
+        }
+        if AWS_VARIABLES.contains(&name.as_str()) {
+            if !value.trim().is_empty() {
+                aws.insert(name, SecretString::from(value.trim()));
+            }
             continue;
         }
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
@@ -39,7 +54,7 @@ pub(super) fn ours(
             return Err(SettingsError::Unknown { key: name, hint });
         }
     }
-    Ok((variables, hf_api_key))
+    Ok(Ours { variables, hf_api_key, aws })
 }
 
 /// A variable as it is given, or, if it names a file, the one without the suffix and what the file holds. Editors and `echo`

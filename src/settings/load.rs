@@ -1,6 +1,6 @@
 //! Reading the settings, and refusing what is unknown or contradicts itself.
 
-use super::environment::ours;
+use super::environment::{Ours, ours};
 use super::{AuthMode, CaptionerProvider, DEFAULTS, Settings};
 use config::{Config, ConfigError, Environment, File, FileFormat, Value, ValueKind};
 use secrecy::ExposeSecret;
@@ -59,7 +59,7 @@ impl Settings {
         let defaults = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
         let known = keys(&defaults.clone().build()?);
 
-        let (variables, hf_api_key) = ours(environment, &known)?;
+        let Ours { variables, hf_api_key, aws } = ours(environment, &known)?;
         let mut given = Config::builder();
         if let Some(path) = file {
             given = given.add_source(File::from(path).format(FileFormat::Toml));
@@ -79,6 +79,7 @@ impl Settings {
         if settings.captioner.api_key.is_none() {
             settings.captioner.api_key = hf_api_key;
         }
+        settings.files.adopt(aws)?;
         settings.check()?;
         Ok(settings)
     }
@@ -108,7 +109,7 @@ impl Settings {
     }
 
     fn check_times(&self) -> Result<(), SettingsError> {
-        let (worker, files) = (&self.worker, &self.files);
+        let worker = &self.worker;
         refuse_if(
             worker.lease < worker.renew * 3,
             "worker.lease_seconds",
@@ -131,14 +132,7 @@ impl Settings {
         )?;
         // A file is younger than its row by the rest of an upload, or by the rest of an attempt and the retries of its commit.
         let youngest_orphan = self.http.upload_total.max(worker.image_limit + worker.lease * 2);
-        refuse_if(
-            files.sweep_after <= youngest_orphan,
-            "files.sweep_after_seconds",
-            format!(
-                "must exceed {} s, or the sweep could take files that are still in use",
-                youngest_orphan.as_secs()
-            ),
-        )
+        self.files.check(youngest_orphan)
     }
 
     fn check_numbers(&self) -> Result<(), SettingsError> {

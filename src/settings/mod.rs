@@ -5,15 +5,17 @@
 
 mod captioner;
 mod environment;
+mod files;
 mod load;
 mod sections;
 mod traces;
 mod webhooks;
 
 pub use captioner::{Captioner, CaptionerFallback, CaptionerProvider, ProviderForm};
+pub use files::{Files, FilesPlace, S3Addressing, S3Identity};
 pub use load::SettingsError;
 pub use sections::{
-    Amqp, Auth, AuthMode, Database, Embedded, Files, Http, KeyHash, Limits, Log, LogFormat, NoKeyHash, Relay,
+    Amqp, Auth, AuthMode, Database, Embedded, Http, KeyHash, Limits, Log, LogFormat, NoKeyHash, Relay,
     Retention, Worker,
 };
 pub use traces::Traces;
@@ -36,7 +38,7 @@ pub struct Settings {
     pub database: Database,
     /// RabbitMQ.
     pub amqp: Amqp,
-    /// The volume.
+    /// Where files are kept.
     pub files: Files,
     /// The private Postgres of standalone.
     pub embedded: Embedded,

@@ -130,19 +130,6 @@ pub struct Amqp {
     pub heartbeat: Duration,
 }
 
-/// `files.*`
-#[derive(Debug, Clone, Deserialize)]
-pub struct Files {
-    /// The volume.
-    pub dir: PathBuf,
-    /// Age of an orphan.
-    #[serde(rename = "sweep_after_seconds", deserialize_with = "seconds")]
-    pub sweep_after: Duration,
-    /// Period of the sweep.
-    #[serde(rename = "sweep_every_seconds", deserialize_with = "seconds")]
-    pub sweep_every: Duration,
-}
-
 /// `embedded.*`
 #[derive(Debug, Clone, Deserialize)]
 pub struct Embedded {

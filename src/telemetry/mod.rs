@@ -19,7 +19,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 /// What these libraries report, the room that calls them reports too, with its context; once is enough. `log.level` can
 /// turn them up again.
-const QUIET: &str = "lapin=off,poem=warn,refinery_core=warn,deadpool=error,tokio_postgres=warn";
+const QUIET: &str =
+    "lapin=off,poem=warn,refinery_core=warn,deadpool=error,tokio_postgres=warn,object_store=warn";
 
 /// How long the end of a process waits for a collector to take what is left.
 const LAST: Duration = Duration::from_secs(3);

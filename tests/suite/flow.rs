@@ -266,12 +266,9 @@ async fn a_volume_is_not_shared_with_another_database() {
     let app = one.start_all(&[]).await;
     let id = app.client.upload("mine.jpg", &pictures::jpeg(30, 20)).await;
     app.client.settled(id).await;
-    let volume = one.volume().display().to_string();
-    let mut refused = crate::support::process::Process::start(
-        &other,
-        &["--standalone"],
-        &[("DARKROOM_FILES__DIR", &volume)],
-    );
+    let elsewhere = one.files_environment();
+    let elsewhere: Vec<_> = elsewhere.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut refused = crate::support::process::Process::start(&other, &["--standalone"], &elsewhere);
     assert!(!refused.ended().await.success());
     let log = refused.log();
     assert!(log.contains("belongs to installation") && log.contains("files.dir"), "{log}");

@@ -15,7 +15,7 @@ async fn fsck(ground: &Ground, own: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn what_is_missing_damaged_or_nobodys_is_told_and_nothing_is_changed() {
+async fn what_is_missing_or_damaged_is_told_and_nothing_is_changed() {
     let ground = Ground::new(Carrier::InProcess).await;
     let app = ground.start_all(&[]).await;
     for number in 0..4 {
@@ -31,31 +31,24 @@ async fn what_is_missing_damaged_or_nobodys_is_told_and_nothing_is_changed() {
     let originals: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let thumbnail = "select file_key from thumbnails where image_id = 4 and size = 'small'";
     let thumbnail: String = ground.database.rows(thumbnail).await[0].get(0);
-    let path = |key: &str| ground.volume().join(key);
-    std::fs::remove_file(path(&originals[0])).unwrap();
-    std::fs::File::options().write(true).open(path(&originals[1])).unwrap().set_len(9).unwrap();
-    let mut rotten = std::fs::read(path(&originals[2])).unwrap();
+    ground.remove_file(&originals[0]);
+    ground.write_file(&originals[1], &ground.read_file(&originals[1])[..9]);
+    let mut rotten = ground.read_file(&originals[2]);
     rotten[100] ^= 1;
-    std::fs::write(path(&originals[2]), rotten).unwrap();
-    std::fs::remove_file(path(&thumbnail)).unwrap();
-    let orphan = "originals/00/0000000000000000000000000000beef.jpg";
-    std::fs::create_dir_all(path("originals/00")).unwrap();
-    std::fs::write(path(orphan), b"x").unwrap();
+    ground.write_file(&originals[2], &rotten);
+    ground.remove_file(&thumbnail);
+    ground.write_file(ORPHAN, b"x");
     let before = ground.files();
-    let (sound, said) = fsck(&ground, &[]).await;
-    assert!(!sound && !said.contains("orphan"), "what is new may have its row still to come: {said}");
-    let old = SystemTime::now() - Duration::from_secs(4000);
-    std::fs::File::options().append(true).open(path(orphan)).unwrap().set_modified(old).unwrap();
 
     let told = [
         format!("missing {} of image 1", originals[0]),
         format!("damaged {} of image 2", originals[1]),
         format!("missing {thumbnail} of image 4"),
-        format!("orphan {orphan}"),
     ];
     let (sound, said) = fsck(&ground, &[]).await;
     assert!(!sound && told.iter().all(|line| said.lines().any(|told| told == line)), "{said}");
-    assert!(said.ends_with("9 files are sound, 2 missing, 1 damaged; 1 belong to nobody\n"), "{said}");
+    assert!(!said.contains("orphan"), "what is new may have its row still to come: {said}");
+    assert!(said.ends_with("9 files are sound, 2 missing, 1 damaged; 0 belong to nobody\n"), "{said}");
     let (sound, said) = fsck(&ground, &["--contents"]).await;
     let rotten = format!("damaged {} of image 3\n", originals[2]);
     assert!(
@@ -63,13 +56,35 @@ async fn what_is_missing_damaged_or_nobodys_is_told_and_nothing_is_changed() {
         "of the right length, and other than what was uploaded: {said}"
     );
     assert_eq!(ground.files(), before);
+}
 
-    // What cannot be read is one fault more, and not the end.
-    std::fs::remove_file(path(&originals[1])).unwrap();
-    std::fs::create_dir(path(&originals[1])).unwrap();
+const ORPHAN: &str = "originals/00/0000000000000000000000000000beef.jpg";
+
+/// In a folder.
+#[tokio::test]
+async fn what_is_old_unreadable_or_away_in_a_folder_is_told() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let app = ground.start_all(&[]).await;
+    let id = app.client.upload("p.jpg", &pictures::jpeg(300, 200)).await;
+    app.client.settled(id).await;
+    app.stop().await;
+    ground.write_file(ORPHAN, b"x");
+    let (sound, said) = fsck(&ground, &[]).await;
+    assert!(sound && !said.contains("orphan"), "{said}");
+    let old = SystemTime::now() - Duration::from_secs(4000);
+    let orphan = ground.volume().join(ORPHAN);
+    std::fs::File::options().append(true).open(orphan).unwrap().set_modified(old).unwrap();
+    let (sound, said) = fsck(&ground, &[]).await;
+    assert!(sound && said.contains(&format!("orphan {ORPHAN}\n")), "{said}");
+    assert!(said.ends_with("0 damaged; 1 belong to nobody\n") && ground.files().contains(ORPHAN), "{said}");
+
+    // What cannot be read is a fault, and not the end.
+    let original: String = ground.database.rows("select original_key from images").await[0].get(0);
+    ground.remove_file(&original);
+    std::fs::create_dir(ground.volume().join(&original)).unwrap();
     let (sound, said) = fsck(&ground, &["--contents"]).await;
-    let unreadable = format!("damaged {} of image 2: ", originals[1]);
-    assert!(!sound && said.contains(&unreadable) && said.contains("2 missing, 2 damaged"), "{said}");
+    let unreadable = format!("damaged {original} of image {id}: ");
+    assert!(!sound && said.contains(&unreadable) && said.contains("0 missing, 1 damaged"), "{said}");
 
     // A volume that is away says nothing of any file, and is not made anew.
     let elsewhere = ground.volume().with_extension("unmounted");

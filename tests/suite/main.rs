@@ -12,6 +12,8 @@
     reason = "a test ends by panicking, and this crate has no outside"
 )]
 
+mod bucket;
+mod bucket_troubles;
 mod caption_all;
 mod caption_budget;
 mod caption_records;

@@ -1,6 +1,7 @@
 //! A Darkroom for one test: started in this process, stopped and examined at its end.
 
 use crate::support::broker::Broker;
+use crate::support::bucket::Bucket;
 use crate::support::client::Client;
 use crate::support::database::Database;
 use darkroom::app::{App, Role};
@@ -29,6 +30,8 @@ pub enum Carrier {
 pub struct Ground {
     pub database: Database,
     pub broker: Option<Broker>,
+    /// Where files are, if they are not in the folder.
+    pub bucket: Option<Bucket>,
     folder: TempDir,
 }
 
@@ -38,7 +41,12 @@ impl Ground {
     }
 
     pub fn on(database: Database, broker: Option<Broker>) -> Self {
-        Self { database, broker, folder: tempfile::tempdir().unwrap() }
+        Self { database, broker, bucket: Bucket::named(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// With its files in this bucket.
+    pub async fn in_bucket(carrier: Carrier, bucket: Bucket) -> Self {
+        Self { bucket: Some(bucket), ..Self::new(carrier).await }
     }
 
     pub fn broker(&self) -> &Broker {
@@ -70,7 +78,7 @@ impl Ground {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
         variables.push(("DARKROOM_DATABASE__URL".to_owned(), self.database.url()));
-        variables.push(("DARKROOM_FILES__DIR".to_owned(), self.volume().display().to_string()));
+        variables.extend(self.files_environment());
         if let Some(broker) = &self.broker {
             variables.push(("DARKROOM_AMQP__URL".to_owned(), broker.url.clone()));
             variables.push(("DARKROOM_AMQP__PREFIX".to_owned(), broker.prefix.clone()));
@@ -83,6 +91,13 @@ impl Ground {
         variables
     }
 
+    /// The variables that lead a Darkroom to the files of this one.
+    pub fn files_environment(&self) -> Vec<(String, String)> {
+        let folder = ("DARKROOM_FILES__DIR".to_owned(), self.volume().display().to_string());
+        self.bucket.iter().flat_map(Bucket::environment).chain([folder]).collect()
+    }
+
+    /// The folder of files; if they are in a bucket, that of uploads which are still coming in.
     pub fn volume(&self) -> std::path::PathBuf {
         self.folder.path().join("files")
     }
@@ -96,10 +111,35 @@ impl Ground {
 
     /// The keys of all files, temporary ones under `tmp/`.
     pub fn files(&self) -> BTreeSet<String> {
-        let mut files = BTreeSet::new();
-        walk(&self.volume(), &self.volume(), &mut files);
+        let mut files = self.bucket.as_ref().map(Bucket::names).unwrap_or_default();
+        if self.bucket.is_none() || self.volume().exists() {
+            walk(&self.volume(), &self.volume(), &mut files);
+        }
         files.remove("installation");
         files
+    }
+
+    pub fn read_file(&self, key: &str) -> Vec<u8> {
+        match &self.bucket {
+            Some(bucket) => bucket.read(key),
+            None => std::fs::read(self.volume().join(key)).unwrap(),
+        }
+    }
+
+    pub fn write_file(&self, key: &str, content: &[u8]) {
+        if let Some(bucket) = &self.bucket {
+            return bucket.write(key, content);
+        }
+        let path = self.volume().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub fn remove_file(&self, key: &str) {
+        match &self.bucket {
+            Some(bucket) => bucket.remove(key),
+            None => std::fs::remove_file(self.volume().join(key)).unwrap(),
+        }
     }
 
     /// Invariant: the files on disk are the files named by rows.

@@ -121,7 +121,7 @@ pub fn command_of(program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     for (name, _) in std::env::vars() {
-        if name.starts_with("DARKROOM_") || name == "HF_API_KEY" {
+        if ["DARKROOM_", "AWS_", "HF_API_KEY"].iter().any(|start| name.starts_with(start)) {
             command.env_remove(name);
         }
     }
