@@ -70,7 +70,7 @@ class Overlay:
         self.secret = self.example["stringData"]
         # The optional ones stand there as comments, at the latest in the other overlay.
         examples = "".join(path.read_text() for path in self.folder.parent.glob("*/secret.example.yaml"))
-        self.optional_keys = set(re.findall(r"^  (?:# )?([a-z-]+): ", examples, re.MULTILINE))
+        self.optional_keys = set(re.findall(r"^  (?:# )?([a-z0-9-]+): ", examples, re.MULTILINE))
         config_maps = {one["metadata"]["name"]: one["data"] for one in self.kind("ConfigMap")}
         templates = [one for one in self.objects if "template" in one.get("spec", {})]
         self.pods = [Pod(one, config_maps, self.secret) for one in templates]

@@ -48,3 +48,20 @@ def test_the_connections_are_as_many_as_is_said(overlay):
     """docs/kubernetes.md tells what PostgreSQL must permit, for production."""
     said = re.search(r"`max_connections` of (\d+)", (ROOT / "docs/kubernetes.md").read_text())
     assert overlay.connections() <= int(said[1]) - RESERVED
+
+
+def test_files_may_be_in_a_bucket(copied, program, installation):
+    """As docs/kubernetes.md tells it: the component in, the claim out."""
+    path = copied / "k8s/overlays/production/kustomization.yaml"
+    text = path.read_text()
+    for there, instead in (("  # - ../../components/s3\n", "  - ../../components/s3\n"), ("  - path: files.yaml\n", "")):
+        assert there in text
+        text = text.replace(there, instead)
+    path.write_text(text)
+    overlay = Overlay(path.parent, program, installation.has_queue)
+    assert overlay.complaints() == []
+    assert not overlay.names("PersistentVolumeClaim")
+    for pod in (pod for pod in overlay.ours if pod.kind == "Deployment"):
+        [files] = [volume for volume in pod.spec["volumes"] if volume["name"] == "files"]
+        assert "emptyDir" in files and "persistentVolumeClaim" not in files, pod.name
+        assert pod.environment["DARKROOM_FILES__URL"].startswith("s3://"), pod.name
