@@ -19,6 +19,14 @@ impl Shelf {
         Self { name: format!("{kind}/{name}") }
     }
 
+    /// Each that a key may lie on.
+    fn all() -> Vec<Self> {
+        let kinds = [FileKey::ORIGINALS, FileKey::THUMBNAILS].into_iter();
+        kinds
+            .flat_map(|kind| (0..=u8::MAX).map(move |first| Self::new(kind, &format!("{first:02x}"))))
+            .collect()
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -30,14 +38,15 @@ impl Shelf {
 }
 
 impl Files {
-    /// All shelves that exist.
+    /// All shelves that exist; of a bucket, all that may.
     ///
     /// # Errors
     /// If the volume is away.
     pub async fn shelves(&self) -> Result<Vec<Shelf>, FileError> {
         match self.kept.clone() {
             Kept::Volume(volume) => blocking(move || volume.shelves()).await,
-            Kept::Bucket(bucket) => bucket.shelves().await,
+            // Looking which of them exist would cost as many requests, and fail on any name that is none of ours.
+            Kept::Bucket(_) => Ok(Shelf::all()),
         }
     }
 

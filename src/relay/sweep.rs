@@ -45,9 +45,20 @@ impl Relay {
     /// Removes what is older than the limit and belongs to nobody.
     pub(super) async fn sweep(&self) -> Result<(), SweepError> {
         let (mut removed, mut left, mut first) = (0, 0_u64, None);
+        let (mut unread, mut unreadable) = (0_u64, None);
         removed += self.files.remove_temporary(self.sweep_after).await?;
         for shelf in self.files.shelves().await? {
-            for orphan in orphans(&self.store, &self.files, &shelf, self.sweep_after).await? {
+            let orphans = match orphans(&self.store, &self.files, &shelf, self.sweep_after).await {
+                Err(SweepError::Files(error)) => {
+                    // One shelf that cannot be read keeps nobody from the others, unless all of the volume is away.
+                    self.files.check().await?;
+                    unread += 1;
+                    unreadable.get_or_insert(error);
+                    continue;
+                }
+                found => found?,
+            };
+            for orphan in orphans {
                 match self.files.remove(&orphan).await {
                     Ok(()) => removed += 1,
                     Err(error) => {
@@ -56,6 +67,13 @@ impl Relay {
                     }
                 }
             }
+        }
+        if let Some(error) = unreadable {
+            tracing::warn!(
+                unread,
+                error = reason(&error),
+                "parts of the volume cannot be listed and were not swept"
+            );
         }
         if let Some(error) = first {
             tracing::warn!(

@@ -87,7 +87,11 @@ async fn the_sweep_removes_what_no_row_names_over_all_pages() {
     for number in 0..10 {
         bucket.write(&orphan(number), b"x");
     }
-    for name in [&young, "originals/stray", "originals/ab/NOTES"] {
+    // Neither of these stands for a key, and the one that the library cannot name keeps nobody from the shelves after it.
+    let backup = young.replace("/ab/", "/ab/backup/");
+    let strays =
+        ["originals/stray", "originals//stray", "originals/ab/NOTES", "originals/12//stray", &backup];
+    for name in strays.into_iter().chain([young.as_str()]) {
         bucket.write(name, b"x");
     }
     let (young_key, mark) =
@@ -101,8 +105,8 @@ async fn the_sweep_removes_what_no_row_names_over_all_pages() {
     })
     .await;
     let left = ground.files();
-    assert!(left.contains(&young) && left.contains("originals/stray") && left.contains("originals/ab/NOTES"));
-    assert_eq!(left.len(), 4, "the image keeps its original: {left:?}");
+    assert!(strays.iter().all(|name| left.contains(*name)) && left.contains(&young), "{left:?}");
+    assert_eq!(left.len(), strays.len() + 2, "the image keeps its original: {left:?}");
     assert_eq!(app.client.image(kept).await["status"], "processing");
     app.stop().await;
 }

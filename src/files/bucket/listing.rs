@@ -10,17 +10,6 @@ use object_store::{ObjectMeta, ObjectStore};
 use std::time::{Duration, SystemTime};
 
 impl Bucket {
-    pub(in crate::files) async fn shelves(&self) -> Result<Vec<Shelf>, FileError> {
-        let mut shelves = Vec::new();
-        for kind in [FileKey::ORIGINALS, FileKey::THUMBNAILS] {
-            let (location, path) = self.named(kind);
-            let listed = self.store.list_with_delimiter(Some(&location)).await.told("listing", &path)?;
-            let names = listed.common_prefixes.iter().filter_map(|prefix| prefix.filename());
-            shelves.extend(names.map(|name| Shelf::new(kind, name)));
-        }
-        Ok(shelves)
-    }
-
     /// By the clock of the store.
     pub(in crate::files) async fn aged(
         &self,
@@ -29,7 +18,9 @@ impl Bucket {
     ) -> Result<Vec<FileKey>, FileError> {
         let (location, path) = self.named(shelf.name());
         let old = |object: ObjectMeta| {
+            // All that lies below is listed, but only what lies on the shelf itself is there by its key.
             let key = object.location.filename().and_then(|name| shelf.key(name));
+            let key = key.filter(|key| self.named(key.as_str()).0 == object.location);
             key.filter(|_| is_older(SystemTime::from(object.last_modified), age))
         };
         let listed = self.store.list(Some(&location));
