@@ -11,6 +11,7 @@ use crate::pipeline::{self, Thumbnail, Thumbnails};
 use crate::probe::{self, Header, ProbeError};
 use crate::store::{Ending, Lease, MadeImage, MadeThumbnail};
 use crate::traces;
+use std::future::Future;
 use std::io::Cursor;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -56,8 +57,12 @@ impl Worker {
         // Waiting for memory is not counted: neither as running time nor against the limit.
         let admitted = self.memory.admit(source.weight).instrument(traces::stage("wait for memory")).await;
         let begun = Instant::now();
-        let drawing = self.draw(lease, original, source, &metadata, admitted, cancelled.clone());
-        let result = match within(self.settings.worker.image_limit, drawing).await {
+        let drawing = self.draw(source, &metadata, admitted, cancelled.clone());
+        let made = async {
+            let drawn = within(self.settings.worker.image_limit, drawing).await?;
+            self.keep_all(lease, original, drawn).await
+        };
+        let result = match made.await {
             Ok(Drawn { thumbnails, perceptual_hash, mut findings, warnings }) => {
                 findings.extend(pipeline::name_contradicts_content(name, metadata.format));
                 metadata.warnings.extend(warnings);
@@ -98,35 +103,50 @@ impl Worker {
             let weight = pipeline::memory_bytes(&bytes, &header).saturating_add(bytes.len() as u64);
             Ok((Source { bytes, header, weight }, metadata))
         });
-        tokio::time::timeout(self.settings.worker.image_limit / 2, looking).await.unwrap_or_else(|_| {
+        self.unless_storage_hangs(looking).await
+    }
+
+    /// A volume that hangs may be back in a moment, so that its time is not that of the pixels.
+    async fn unless_storage_hangs<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::time::timeout(self.settings.worker.image_limit / 2, work).await.unwrap_or_else(|_| {
             let text = "the volume did not answer in time";
             Err(Failure::transient(FailureCode::StorageUnavailable, text))
         })
     }
 
-    /// Makes both thumbnails and keeps them under names of this attempt; also tells what was odd.
+    /// Makes both thumbnails; also tells what was odd.
     async fn draw(
         &self,
-        lease: Lease,
-        original: &FileKey,
         Source { bytes, header, .. }: Source,
         metadata: &Metadata,
         admitted: Admitted,
         cancelled: CancellationToken,
-    ) -> Result<Drawn, Failure> {
+    ) -> Result<Thumbnails, Failure> {
         let limits = pipeline::Limits {
             max_pixels: self.settings.limits.max_pixels,
             memory_budget_bytes: self.settings.worker.memory_budget_bytes,
         };
         let orientation = metadata.orientation;
-        let drawing = on_own_thread(move || {
+        on_own_thread(move || {
             // Given back when the pixels are gone, even if nobody waited for them that long.
             let _admitted = admitted;
             traces::staged_here("thumbnails", || {
                 pipeline::make_thumbnails(&bytes, &header, orientation, &limits, &|| cancelled.is_cancelled())
             })
-        });
-        let Thumbnails { small, medium, perceptual_hash, findings, warnings } = drawing.await?;
+        })
+        .await
+    }
+
+    /// Keeps both thumbnails under names of this attempt.
+    async fn keep_all(
+        &self,
+        lease: Lease,
+        original: &FileKey,
+        Thumbnails { small, medium, perceptual_hash, findings, warnings }: Thumbnails,
+    ) -> Result<Drawn, Failure> {
         let keeping = async {
             let (small, medium) = tokio::join!(
                 self.keep(lease, original, ThumbnailSize::Small, small),
@@ -134,7 +154,8 @@ impl Worker {
             );
             Ok([small?, medium?])
         };
-        let thumbnails = traces::staged("write thumbnails", keeping).await?;
+        let keeping = traces::staged("write thumbnails", keeping);
+        let thumbnails = self.unless_storage_hangs(keeping).await?;
         Ok(Drawn { thumbnails, perceptual_hash, findings, warnings })
     }
 

@@ -56,6 +56,20 @@ async fn what_passes_is_tried_again_and_what_stays_is_told() {
     app.stop().await;
 }
 
+/// The time of an image is that of its pixels.
+#[tokio::test]
+async fn a_store_that_hangs_over_thumbnails_fails_no_image() {
+    let store = FakeS3::start();
+    let ground = on(&store, Carrier::InProcess).await;
+    let app = ground.start_all(&[("DARKROOM_WORKER__IMAGE_SECONDS", "4")]).await;
+    store.next("/thumbnails/", [Whim::Hang]);
+    let id = app.client.upload("a.jpg", &pictures::jpeg(300, 200)).await;
+    assert_eq!(app.client.settled(id).await["status"], "success");
+    let attempt = "select attempt::bigint from jobs where kind = 'image'";
+    assert!(ground.database.number(attempt).await > 1);
+    app.stop().await;
+}
+
 #[tokio::test]
 async fn an_object_whose_answer_was_lost_belongs_to_nobody_and_is_swept() {
     let store = FakeS3::start();

@@ -27,6 +27,8 @@ pub enum Whim {
     Forget,
     /// It sends half of an object, and hangs up.
     Break,
+    /// It does nothing, and never answers.
+    Hang,
 }
 
 struct Object {
@@ -127,25 +129,32 @@ impl Drop for FakeS3 {
     }
 }
 
+fn whim(shared: &Shared, line: &str) -> Whim {
+    let mut contents = shared.lock().unwrap();
+    contents.asked.push(line.to_owned());
+    let next = contents.whims.iter().position(|(of, _)| line.contains(of));
+    match next.and_then(|at| contents.whims.remove(at)) {
+        Some((_, whim)) => whim,
+        None => {
+            let mood = contents.moods.iter().rev().find(|(of, _)| line.contains(of));
+            mood.map_or(Whim::Obey, |(_, whim)| whim.clone())
+        }
+    }
+}
+
 #[handler]
-fn answer(
+async fn answer(
     Data(shared): Data<&Shared>,
     method: Method,
     uri: &Uri,
     headers: &HeaderMap,
     body: Vec<u8>,
 ) -> Response {
+    let whim = whim(shared, &format!("{method} {uri}"));
+    if whim == Whim::Hang {
+        std::future::pending::<()>().await;
+    }
     let mut contents = shared.lock().unwrap();
-    let line = format!("{method} {uri}");
-    contents.asked.push(line.clone());
-    let next = contents.whims.iter().position(|(of, _)| line.contains(of));
-    let whim = match next.and_then(|at| contents.whims.remove(at)) {
-        Some((_, whim)) => whim,
-        None => {
-            let mood = contents.moods.iter().rev().find(|(of, _)| line.contains(of));
-            mood.map_or(Whim::Obey, |(_, whim)| whim.clone())
-        }
-    };
     if let Whim::Refuse(status, code) = whim {
         return refusal(status, code);
     }
