@@ -23,7 +23,7 @@ pub use retries::{RetryChoice, RetryReport, retry_failed};
 use crate::captioner::Captioner;
 use crate::domain::{JobKind, reason};
 use crate::embedded::Embedded;
-use crate::files::Files;
+use crate::files::{FileError, Files};
 use crate::http::{Bounds, Listener, Opening, Probes};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -225,19 +225,23 @@ fn probes(role: &Role, store: &Store, files: &Files, queue: &Queue) -> Probes {
     let (store, files, queue) = (store.clone(), files.clone(), queue.clone());
     // An upload is taken while the broker is away; a worker without one has nothing to do.
     let broker_is_essential = matches!(role, Role::Worker(_));
+    let takes_uploads = !matches!(role, Role::Worker(_));
     Probes::default()
         .with(DATABASE, true, move || {
             asked(store.clone(), |store| async move { store.check().await.map_err(|error| reason(&error)) })
         })
         .with(VOLUME, true, move || {
-            asked(
-                files.clone(),
-                |files| async move { files.check().await.map_err(|error| error.without_path()) },
-            )
+            let files = files.clone();
+            async move { checked(&files, takes_uploads).await.map_err(|error| error.without_path()) }
         })
         .with("broker", broker_is_essential, move || {
             asked(queue.clone(), |queue| async move { queue.check().await.map_err(|error| reason(&error)) })
         })
+}
+
+async fn checked(files: &Files, takes_uploads: bool) -> Result<(), FileError> {
+    files.check().await?;
+    if takes_uploads { files.check_incoming().await } else { Ok(()) }
 }
 
 async fn asked<T, F: Future>(part: T, question: impl FnOnce(T) -> F) -> F::Output {

@@ -207,6 +207,17 @@ impl Files {
         }
     }
 
+    /// Whether uploads can come in, where that is another place than [`Self::check`] looks at: for processes that take them.
+    ///
+    /// # Errors
+    /// If it is not so.
+    pub async fn check_incoming(&self) -> Result<(), FileError> {
+        match &self.kept {
+            Kept::Volume(_) => Ok(()),
+            Kept::Bucket(bucket) => bucket.check_incoming().await,
+        }
+    }
+
     /// How much room there is; `None` for a bucket, which has no end.
     ///
     /// # Errors

@@ -76,6 +76,26 @@ async fn what_is_refused_or_broken_off_never_reaches_the_bucket() {
 }
 
 #[tokio::test]
+async fn where_uploads_cannot_come_in_nobody_is_ready() {
+    let store = FakeS3::start();
+    let ground = on(&store, Carrier::InProcess).await;
+    let folder = tempfile::tempdir().unwrap();
+    let incoming = folder.path().join("incoming");
+    let app = ground.start_all(&[("DARKROOM_FILES__DIR", incoming.to_str().unwrap())]).await;
+    eventually("it is ready", || async { (app.client.get("/readyz").await.status == 200).then_some(()) })
+        .await;
+    std::fs::remove_dir_all(&incoming).unwrap();
+    std::fs::write(&incoming, b"no folder").unwrap();
+    let said = eventually("it is not ready", || async {
+        let ready = app.client.get("/readyz").await;
+        (ready.status == 503).then(|| ready.data()["checks"]["volume"].to_string())
+    })
+    .await;
+    assert!(said.contains("making the folder failed"), "{said}");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn the_sweep_removes_what_no_row_names_over_all_pages() {
     let store = FakeS3::start();
     let ground = on(&store, Carrier::RabbitMq).await;

@@ -90,6 +90,10 @@ impl Bucket {
         if (part.len() as u64) < PART {
             self.store.put(&location, part.into()).await.told("writing", &path)?;
             return Ok(());
+    pub(super) async fn check_incoming(&self) -> Result<(), FileError> {
+        self.create().await.map(drop)
+    }
+
         }
         let begun = self.store.put_multipart(&location).await;
         let mut upload = begun.told("beginning to write", &path)?;
