@@ -114,7 +114,10 @@ pub async fn fsck(
     for shelf in files.shelves().await? {
         anyhow::ensure!(!stop.is_cancelled(), "told to stop before the end; so far: {checked}");
         let searching = || orphans(&store, &files, &shelf, settings.files.sweep_after);
-        let passes = |error: &SweepError| matches!(error, SweepError::Store(error) if error.is_transient());
+        let passes = |error: &SweepError| match error {
+            SweepError::Store(error) => error.is_transient(),
+            SweepError::Files(error) => error.may_pass(),
+        };
         for orphan in tried_while(passes, searching).await? {
             checked.orphans += 1;
             tell(&format!("orphan {orphan}\n"))?;
@@ -133,14 +136,17 @@ async fn fault(
     file: &NamedFile,
     contents: bool,
 ) -> Result<Option<Fault>, FileError> {
-    let is_sound = match (contents, file.sha256) {
-        (true, Some(due)) => files.digest(&file.key).await.map(|digest| digest == due),
-        _ => files.length(&file.key).await.map(|length| length == file.length),
+    let looking = || async {
+        match (contents, file.sha256) {
+            (true, Some(due)) => files.digest(&file.key).await.map(|digest| digest == due),
+            _ => files.length(&file.key).await.map(|length| length == file.length),
+        }
     };
-    Ok(match is_sound {
+    Ok(match tried_while(FileError::may_pass, looking).await {
         Ok(true) => None,
         Ok(false) => Some(Fault::Damaged),
         Err(FileError::Missing { .. }) => Some(Fault::Missing),
+        Err(error) if error.may_pass() => return Err(error),
         Err(error) => {
             files.belong_to(installation, false).await?;
             Some(Fault::Unreadable(error))

@@ -46,6 +46,15 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// Whether it says nothing of the file, because it may be otherwise in a moment: the way to the volume is broken, or who
+    /// answers there has too much to do.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        use io::ErrorKind::{ConnectionReset, NotConnected, ResourceBusy, TimedOut};
+        let Self::Unavailable { source, .. } = self else { return false };
+        matches!(source.kind(), ConnectionReset | NotConnected | ResourceBusy | TimedOut)
+    }
+
     /// What may be said to those who are no operators.
     #[must_use]
     pub fn without_path(&self) -> String {

@@ -15,6 +15,10 @@ fn large() -> Vec<u8> {
     large
 }
 
+fn prefix(ground: &Ground) -> &str {
+    ground.bucket.as_ref().unwrap().prefix()
+}
+
 /// Nothing of an upload is left: neither a row, nor an object, nor parts of one.
 async fn nothing_is_left(ground: &Ground, store: &FakeS3, images: i64) {
     assert_eq!(ground.database.number("select count(*) from images").await, images);
@@ -67,6 +71,41 @@ async fn a_store_that_hangs_over_thumbnails_fails_no_image() {
     assert_eq!(app.client.settled(id).await["status"], "success");
     let attempt = "select attempt::bigint from jobs where kind = 'image'";
     assert!(ground.database.number(attempt).await > 1);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn removing_is_tried_once_more_and_what_is_gone_is_removed() {
+    let store = FakeS3::start();
+    let ground = on(&store, Carrier::RabbitMq).await;
+    // Another process that starts has removed the trial of this one.
+    store.next("DELETE", [Whim::Refuse(404, "NoSuchKey")]);
+    let app = ground.start(Role::Server, &[("DARKROOM_FILES__S3_CALL_SECONDS", "1")]).await;
+    let id = app.client.upload("a.jpg", &pictures::jpeg(30, 20)).await;
+    store.next("DELETE", [Whim::Hang]);
+    assert_eq!(app.client.delete(id).await, 204);
+    let is_original = |name: &String| name.starts_with("originals/");
+    eventually("it is gone", || async { (!ground.files().iter().any(is_original)).then_some(()) }).await;
+    app.stop().await;
+}
+
+/// What an answer that may pass says of a file is nothing.
+#[tokio::test]
+async fn what_passes_damages_no_file() {
+    let store = FakeS3::start();
+    let ground = on(&store, Carrier::RabbitMq).await;
+    let app = ground.start(Role::Server, &[]).await;
+    app.client.upload("a.jpg", &pictures::jpeg(30, 20)).await;
+    let original = format!("/photos/{}/originals/", prefix(&ground));
+    let busy = Whim::Refuse(503, "SlowDown");
+    // Longer than the library tries.
+    store.next(&original, vec![busy.clone(); 5]);
+    let (sound, said, log) = output(&ground, &["--fsck"], &[]).await;
+    assert!(sound && said.contains("1 files are sound, 0 missing, 0 damaged"), "{said}{log}");
+    store.always(&original, busy);
+    let (sound, said, log) = output(&ground, &["--fsck"], &[]).await;
+    assert!(!sound && !said.contains("damaged") && log.contains("overloaded"), "{said}{log}");
+    store.always("", Whim::Obey);
     app.stop().await;
 }
 

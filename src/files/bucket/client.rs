@@ -3,7 +3,7 @@
 //! The library can bring a client of its own, whose bounds do not fit: one for a whole answer would cut off those who read
 //! slowly, and one for a silence takes the pause of a reader for one of the store.
 
-use super::trouble::NoRoom;
+use super::trouble::{Busy, NoRoom};
 use crate::outgoing;
 use crate::settings::{Files as Settings, S3Addressing, S3Identity};
 use http_body_util::{BodyExt, StreamBody};
@@ -114,6 +114,10 @@ impl HttpService for Service {
         let answered = timeout(call, self.http.execute(request)).await.map_err(silent)?.map_err(broken)?;
         if answered.status() == StatusCode::INSUFFICIENT_STORAGE {
             return Err(HttpError::new(HttpErrorKind::Unknown, NoRoom));
+        }
+        if answered.status().is_server_error() || answered.status() == StatusCode::TOO_MANY_REQUESTS {
+            // The library knows the status, and tells nobody. Said so, it tries again in the same way.
+            return Err(HttpError::new(HttpErrorKind::Request, Busy(answered.status())));
         }
         let (parts, body) = Response::<reqwest::Body>::from(answered).into_parts();
         // The time runs only while somebody waits for the next piece, and one that is there is taken first.

@@ -73,7 +73,11 @@ impl Bucket {
     pub(super) async fn try_writing(&self) -> Result<(), FileError> {
         let (location, path) = self.named(TRIAL);
         self.store.put(&location, Bytes::from_static(b"?").into()).await.told("writing", &path)?;
-        self.store.delete(&location).await.told("removing", &path)
+        match self.store.delete(&location).await {
+            // Another process that starts was faster.
+            Err(Error::NotFound { .. }) => Ok(()),
+            removed => removed.told("removing", &path),
+        }
     }
 
     /// A temporary file of this machine. In the bucket nothing is begun before all of it is here, and looked at.
@@ -193,7 +197,11 @@ impl Bucket {
 
     pub(super) async fn remove(&self, key: &FileKey) -> Result<(), FileError> {
         let (location, path) = self.named(key.as_str());
-        let removed = self.store.delete(&location).await;
+        let mut removed = self.store.delete(&location).await;
+        // The library takes no removal for one that may be repeated. Here, what is gone counts as removed.
+        if removed.as_ref().is_err_and(trouble::is_on_the_way) {
+            removed = self.store.delete(&location).await;
+        }
         // S3 itself says of an object that is not there that it was removed; others say so.
         match self.found(removed, "removing", (&location, &path)).await {
             Err(FileError::Missing { .. }) => Ok(()),

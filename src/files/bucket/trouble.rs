@@ -2,6 +2,7 @@
 
 use crate::files::FileError;
 use crate::files::error::Doing;
+use hyper::StatusCode;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 use std::error::Error as StdError;
@@ -21,6 +22,11 @@ struct Trouble {
 #[derive(Debug, thiserror::Error)]
 #[error("the object store has no room left")]
 pub(super) struct NoRoom;
+
+/// 5xx and 429: what may be otherwise in a moment.
+#[derive(Debug, thiserror::Error)]
+#[error("the object store answered with {0}")]
+pub(super) struct Busy(pub(super) StatusCode);
 
 /// Names what was being done, and to what, when the store said no.
 pub(super) trait Told<T> {
@@ -45,12 +51,20 @@ pub(super) fn io_error(cause: Error) -> io::Error {
     io::Error::new(kind, Trouble { what, cause })
 }
 
+/// Whether the connection failed, so that nobody knows what the store did.
+pub(super) fn is_on_the_way(error: &Error) -> bool {
+    matches!(on_the_way(error).0, ErrorKind::NotConnected | ErrorKind::TimedOut | ErrorKind::ConnectionReset)
+}
+
 /// Whether it was the way there, or the store.
 fn on_the_way(error: &Error) -> (ErrorKind, &'static str) {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
         if error.is::<NoRoom>() {
             return (ErrorKind::StorageFull, "the object store has no room left");
+        }
+        if error.is::<Busy>() {
+            return (ErrorKind::ResourceBusy, "the object store is overloaded or fails");
         }
         let kind = error.downcast_ref::<HttpError>().map(HttpError::kind);
         match kind {
