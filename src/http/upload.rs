@@ -32,6 +32,13 @@ struct OtherParts {
     bytes: u64,
 }
 
+/// What was in a form that was read to its end.
+struct WholeForm {
+    received: Received,
+    name: OriginalName,
+    callback: Option<CallbackUrl>,
+}
+
 /// An upload as it arrives. The derive of the OpenAPI library would spool it to a temporary file without a limit before
 /// the handler runs; this takes the body as it is.
 pub(super) struct UploadForm {
@@ -48,9 +55,17 @@ impl UploadForm {
         state: &State,
         idempotency_key: Option<IdempotencyKey>,
     ) -> Result<(Receipt, OriginalName), Refusal> {
-        let received = timeout(state.upload_total, self.read(state, idempotency_key)).await;
-        match received.unwrap_or_else(|_| Err(Refusal::Malformed("The upload took too long".to_owned()))) {
-            Ok(received) => Ok(received),
+        let read = timeout(state.upload_total, self.read(state)).await;
+        let kept =
+            match read.unwrap_or_else(|_| Err(Refusal::Malformed("The upload took too long".to_owned()))) {
+                // What is slow from here on is not the client.
+                Ok(form) => timeout(state.upload_total, form.keep(state, idempotency_key))
+                    .await
+                    .unwrap_or(Err(Refusal::TimedOut)),
+                Err(refusal) => Err(refusal),
+            };
+        match kept {
+            Ok(kept) => Ok(kept),
             Err(refusal) => Err(self.refuse(state, refusal).await),
         }
     }
@@ -62,11 +77,7 @@ impl UploadForm {
         refusal
     }
 
-    async fn read(
-        &self,
-        state: &State,
-        idempotency_key: Option<IdempotencyKey>,
-    ) -> Result<(Receipt, OriginalName), Refusal> {
+    async fn read(&self, state: &State) -> Result<WholeForm, Refusal> {
         let mut form = self.parser(state)?;
         if self.length.is_some_and(|length| length > longest_form(state)) {
             return Err(Refusal::TooLarge(state.max_upload_bytes));
@@ -90,14 +101,7 @@ impl UploadForm {
             }
         }
         let (received, name) = file.ok_or(Refusal::NoFile)?;
-        let callback = callback.flatten().or_else(|| state.callbacks.default().cloned());
-        let bytes = received.size_bytes();
-        let receipt = state.intake.keep(received, name.clone(), idempotency_key, callback).await?;
-        match receipt {
-            Receipt::New(_) => state.metrics.upload_accepted(bytes),
-            Receipt::Repeated(_) => state.metrics.upload_repeated(),
-        }
-        Ok((receipt, name))
+        Ok(WholeForm { received, name, callback: callback.flatten() })
     }
 
     /// All parts and what is around them count, so that neither a thousand parts nor one without end get through.
@@ -110,6 +114,24 @@ impl UploadForm {
         })?;
         let whole = SizeLimit::new().whole_stream(longest_form(state));
         Ok(Multipart::with_constraints(self.body.chunks(), boundary, Constraints::new().size_limit(whole)))
+    }
+}
+
+impl WholeForm {
+    async fn keep(
+        self,
+        state: &State,
+        idempotency_key: Option<IdempotencyKey>,
+    ) -> Result<(Receipt, OriginalName), Refusal> {
+        let Self { received, name, callback } = self;
+        let callback = callback.or_else(|| state.callbacks.default().cloned());
+        let bytes = received.size_bytes();
+        let receipt = state.intake.keep(received, name.clone(), idempotency_key, callback).await?;
+        match receipt {
+            Receipt::New(_) => state.metrics.upload_accepted(bytes),
+            Receipt::Repeated(_) => state.metrics.upload_repeated(),
+        }
+        Ok((receipt, name))
     }
 }
 

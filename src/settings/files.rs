@@ -35,8 +35,7 @@ pub(super) const AWS_VARIABLES: [&str; 14] = [
 const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 
-/// What the age of an object may be wrong by: S3 refuses requests of clocks that differ from its own by more than 15 minutes,
-/// and an object is as old as the beginning of its upload.
+/// What the age of an object may be wrong by: S3 refuses requests of clocks that differ from its own by more than 15 minutes.
 const WRONG_AGE: Duration = Duration::from_secs(1800);
 
 /// `files.*`
@@ -68,6 +67,9 @@ pub struct Files {
     /// Length allowed to one request, and to a silence within an answer.
     #[serde(rename = "s3_call_seconds", deserialize_with = "seconds")]
     pub s3_call: Duration,
+    /// Length allowed to writing one file of several parts.
+    #[serde(rename = "s3_write_seconds", deserialize_with = "seconds")]
+    pub s3_write: Duration,
     /// Those of [`AWS_VARIABLES`] that are set.
     #[serde(skip)]
     aws: BTreeMap<String, SecretString>,
@@ -162,9 +164,12 @@ impl Files {
         Ok(())
     }
 
-    /// Refuses what contradicts itself. `youngest` is the age up to which a file may still be in use without a row.
+    /// Refuses what contradicts itself. `youngest` is the age up to which a file may still be in use without a row, beside the
+    /// time that keeping it takes: an object is as old as the beginning of its upload.
     pub(super) fn check(&self, youngest: Duration) -> Result<(), SettingsError> {
-        let youngest = if self.is_bucket() { youngest + WRONG_AGE } else { youngest };
+        // Around the parts there are a few more requests.
+        let keeping = self.s3_write + self.s3_call * 5;
+        let youngest = if self.is_bucket() { youngest + keeping + WRONG_AGE } else { youngest };
         refuse_if(
             self.sweep_after <= youngest,
             "files.sweep_after_seconds",
@@ -302,7 +307,8 @@ mod tests {
             (&[bucket, ("DARKROOM_FILES__S3_ACCESS_KEY_ID", "geheim")], "files.s3_secret_access_key"),
             (&[bucket, ("AWS_SECRET_ACCESS_KEY", "geheim")], "AWS_SECRET_ACCESS_KEY"),
             (&[bucket, ("DARKROOM_FILES__S3_ADDRESSING", "dns")], "files.s3_addressing"),
-            (&[bucket, ("DARKROOM_FILES__SWEEP_AFTER_SECONDS", "2000")], "files.sweep_after_seconds"),
+            (&[bucket, ("DARKROOM_FILES__SWEEP_AFTER_SECONDS", "2300")], "files.sweep_after_seconds"),
+            (&[bucket, ("DARKROOM_FILES__S3_WRITE_SECONDS", "1500")], "files.sweep_after_seconds"),
         ];
         for (variables, key) in cases {
             let message = load(variables).expect_err("should be refused").to_string();

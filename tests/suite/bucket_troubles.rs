@@ -47,16 +47,37 @@ async fn what_passes_is_tried_again_and_what_stays_is_told() {
     assert_eq!(app.client.send("b.jpg", &large()).await.refusal(), (507, "storage_full"));
     nothing_is_left(&ground, &store, 1).await;
 
-    // The second part alone, for good; then it cannot be completed.
-    for of in ["partNumber=2", "POST"] {
+    // The second part alone, for good; then it was begun, and cannot be completed.
+    let given_up = || store.asked(&format!("DELETE /photos/{}/originals/", prefix(&ground)));
+    for (number, of) in ["partNumber=2", "POST"].into_iter().enumerate() {
         store.always("", Whim::Obey);
         store.always(of, Whim::Refuse(400, "InvalidPart"));
+        store.next("?uploads", [Whim::Obey]);
+        let before = given_up();
         assert_eq!(app.client.send("c.jpg", &large()).await.status, 503, "{of}");
+        assert_eq!((given_up() - before, store.asked("POST")), (1, [3, 5][number]), "{of}");
         nothing_is_left(&ground, &store, 1).await;
     }
     store.always("", Whim::Obey);
     app.client.upload("c.jpg", &large()).await;
     nothing_is_left(&ground, &store, 2).await;
+    app.stop().await;
+}
+
+/// The client is not told that it was too slow, and what it sent is not kept behind its back.
+#[tokio::test]
+async fn a_store_that_hangs_over_a_part_is_told_and_leaves_nothing() {
+    let store = FakeS3::start();
+    let ground = on(&store, Carrier::RabbitMq).await;
+    let own = [("DARKROOM_HTTP__UPLOAD_TOTAL_SECONDS", "5"), ("DARKROOM_FILES__S3_WRITE_SECONDS", "8")];
+    let app = ground.start(Role::Server, &own).await;
+    store.always("partNumber=2", Whim::Hang);
+    assert_eq!(app.client.send("a.jpg", &large()).await.refusal(), (503, "overloaded"));
+    assert_eq!(store.unfinished(), 1, "the answer did not wait for it");
+    eventually("it is broken off", || async { (store.unfinished() == 0).then_some(()) }).await;
+    nothing_is_left(&ground, &store, 0).await;
+    store.always("", Whim::Obey);
+    app.client.upload("a.jpg", &large()).await;
     app.stop().await;
 }
 

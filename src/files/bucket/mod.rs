@@ -25,6 +25,7 @@ use tokio::fs;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::io::StreamReader;
 use trouble::Told;
 
@@ -35,7 +36,7 @@ const PART: u64 = 5 * 1024 * 1024;
 const TRIAL: &str = "tmp/trial";
 
 /// Parts in memory at the same time, whatever comes in.
-const PARTS_IN_HAND: usize = 16;
+const PARTS_IN_HAND: usize = 4;
 
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
@@ -49,6 +50,8 @@ pub(super) struct Bucket {
     parts: Arc<Semaphore>,
     /// The longest that one request may take.
     call: Duration,
+    /// The longest that all parts of a file may take.
+    write: Duration,
     /// Whose threads do the waiting when somebody reads from a thread of its own.
     runtime: Handle,
 }
@@ -63,6 +66,7 @@ impl Bucket {
             incoming: Arc::from(settings.dir.join(TEMP)),
             parts: Arc::new(Semaphore::new(PARTS_IN_HAND)),
             call: settings.s3_call,
+            write: settings.s3_write,
             runtime: Handle::try_current().map_err(io::Error::other).doing(doing, Path::new(&url))?,
             url: Arc::from(url),
             prefix: Arc::from(prefix),
@@ -86,22 +90,26 @@ impl Bucket {
         TempFile::create(&self.incoming).await
     }
 
+    pub(super) async fn check_incoming(&self) -> Result<(), FileError> {
+        self.create().await.map(drop)
+    }
+
     pub(super) async fn keep(&self, mut file: TempFile, key: &FileKey) -> Result<(), FileError> {
         let (location, path) = self.named(key.as_str());
+        let until = Instant::now() + self.write;
         let mut content = fs::File::from_std(file.reader().await?);
         let (first, part) = (self.place(&path).await?, next_part(&mut content).await);
         let part = part.doing("reading what came in for", &path)?;
         if (part.len() as u64) < PART {
             self.store.put(&location, part.into()).await.told("writing", &path)?;
             return Ok(());
-    pub(super) async fn check_incoming(&self) -> Result<(), FileError> {
-        self.create().await.map(drop)
-    }
-
         }
         let begun = self.store.put_multipart(&location).await;
         let mut upload = begun.told("beginning to write", &path)?;
-        let sent = self.send(&mut *upload, &path, (first, part), &mut content).await;
+        let sent = timeout_at(until, self.send(&mut *upload, &path, (first, part), &mut content)).await;
+        let late =
+            |_| io::Error::new(io::ErrorKind::TimedOut, "the object store did not take all of it in time");
+        let sent = sent.map_err(late).doing("writing", &path).flatten();
         if sent.is_err() {
             // The parts are paid for until somebody removes them.
             match upload.abort().await {
