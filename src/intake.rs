@@ -131,7 +131,8 @@ impl Intake {
         receiving.instrument(traces::stage("receive file")).await
     }
 
-    /// Keeps what was received, and records it.
+    /// Keeps what was received, and records it. The `place` that the upload took is given back when that is done, even if
+    /// nobody waits for it that long.
     ///
     /// # Errors
     /// See [`IntakeError`]. On each of them no temporary file is left.
@@ -141,6 +142,7 @@ impl Intake {
         original_name: OriginalName,
         idempotency_key: Option<IdempotencyKey>,
         callback_url: Option<CallbackUrl>,
+        place: impl Send + 'static,
     ) -> Result<Receipt, IntakeError> {
         let Received { file, sha256, size_bytes, format } = received;
         let key = FileKey::original(rand::random(), format);
@@ -150,6 +152,7 @@ impl Intake {
         // off between the file and the row.
         let this = self.clone();
         let keeping = async move {
+            let _place = place;
             this.files.keep(file, &image.key).instrument(traces::stage("keep file")).await?;
             this.record(image).await
         };

@@ -71,12 +71,12 @@ impl ImagesApi {
             let refusal = Refusal::Malformed("The header `Idempotency-Key` must be ASCII".to_owned());
             return Err(form.refuse(&state, refusal).await.into());
         }
-        let _place = match state.begin_upload() {
+        let place = match state.begin_upload() {
             Ok(place) => place,
             Err(refusal) => return Err(form.refuse(&state, refusal).await.into()),
         };
         let idempotency_key = idempotency_key.0.map(|key| IdempotencyKey { caller: caller.clone(), key });
-        let (receipt, name) = form.receive(&state, idempotency_key).await?;
+        let (receipt, name) = form.receive(&state, idempotency_key, place).await?;
         let (Receipt::New(id) | Receipt::Repeated(id)) = receipt;
         traces::about(id);
         let (status, message) = match receipt {

@@ -16,6 +16,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaR
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use std::future::Future;
 use std::io;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{error::Elapsed, timeout};
 use tokio_util::io::StreamReader;
 
@@ -49,17 +50,19 @@ pub(super) struct UploadForm {
 }
 
 impl UploadForm {
-    /// Reads the form to its end and gives what is in it to the intake; nothing is recorded before.
+    /// Reads the form to its end and gives what is in it to the intake, together with the upload's place; nothing is recorded
+    /// before.
     pub(super) async fn receive(
         self,
         state: &State,
         idempotency_key: Option<IdempotencyKey>,
+        place: OwnedSemaphorePermit,
     ) -> Result<(Receipt, OriginalName), Refusal> {
         let read = timeout(state.upload_total, self.read(state)).await;
         let kept =
             match read.unwrap_or_else(|_| Err(Refusal::Malformed("The upload took too long".to_owned()))) {
                 // What is slow from here on is not the client.
-                Ok(form) => timeout(state.upload_total, form.keep(state, idempotency_key))
+                Ok(form) => timeout(state.upload_total, form.keep(state, idempotency_key, place))
                     .await
                     .unwrap_or(Err(Refusal::TimedOut)),
                 Err(refusal) => Err(refusal),
@@ -122,11 +125,12 @@ impl WholeForm {
         self,
         state: &State,
         idempotency_key: Option<IdempotencyKey>,
+        place: OwnedSemaphorePermit,
     ) -> Result<(Receipt, OriginalName), Refusal> {
         let Self { received, name, callback } = self;
         let callback = callback.or_else(|| state.callbacks.default().cloned());
         let bytes = received.size_bytes();
-        let receipt = state.intake.keep(received, name.clone(), idempotency_key, callback).await?;
+        let receipt = state.intake.keep(received, name.clone(), idempotency_key, callback, place).await?;
         match receipt {
             Receipt::New(_) => state.metrics.upload_accepted(bytes),
             Receipt::Repeated(_) => state.metrics.upload_repeated(),

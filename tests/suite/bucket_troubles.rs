@@ -69,15 +69,27 @@ async fn what_passes_is_tried_again_and_what_stays_is_told() {
 async fn a_store_that_hangs_over_a_part_is_told_and_leaves_nothing() {
     let store = FakeS3::start();
     let ground = on(&store, Carrier::RabbitMq).await;
-    let own = [("DARKROOM_HTTP__UPLOAD_TOTAL_SECONDS", "5"), ("DARKROOM_FILES__S3_WRITE_SECONDS", "8")];
+    let own = [
+        ("DARKROOM_HTTP__UPLOAD_TOTAL_SECONDS", "5"),
+        ("DARKROOM_FILES__S3_WRITE_SECONDS", "8"),
+        ("DARKROOM_LIMITS__MAX_UPLOADS_IN_HAND", "1"),
+    ];
     let app = ground.start(Role::Server, &own).await;
     store.always("partNumber=2", Whim::Hang);
     assert_eq!(app.client.send("a.jpg", &large()).await.refusal(), (503, "overloaded"));
-    assert_eq!(store.unfinished(), 1, "the answer did not wait for it");
+    let another = app.client.send("b.jpg", &pictures::jpeg(30, 20)).await;
+    assert_eq!(
+        (another.status, store.unfinished()),
+        (429, 1),
+        "the answer did not wait, and the file is still there"
+    );
     eventually("it is broken off", || async { (store.unfinished() == 0).then_some(()) }).await;
     nothing_is_left(&ground, &store, 0).await;
     store.always("", Whim::Obey);
-    app.client.upload("a.jpg", &large()).await;
+    eventually("there is a place", || async {
+        (app.client.send("a.jpg", &large()).await.status == 202).then_some(())
+    })
+    .await;
     app.stop().await;
 }
 
