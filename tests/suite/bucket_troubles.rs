@@ -72,6 +72,7 @@ async fn a_store_that_hangs_over_a_part_is_told_and_leaves_nothing() {
     let own = [
         ("DARKROOM_HTTP__UPLOAD_TOTAL_SECONDS", "5"),
         ("DARKROOM_FILES__S3_WRITE_SECONDS", "8"),
+        ("DARKROOM_FILES__S3_CALL_SECONDS", "120"),
         ("DARKROOM_LIMITS__MAX_UPLOADS_IN_HAND", "1"),
     ];
     let app = ground.start(Role::Server, &own).await;
