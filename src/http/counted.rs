@@ -51,7 +51,7 @@ fn span(request: &Request, route: &'static str, method: &'static str) -> Span {
         return Span::none();
     }
     let method = if method == OTHER { "_OTHER" } else { method };
-    traces::request(method, route, request.uri().path(), trace_of(request.headers()).as_ref())
+    traces::request(method, route, trace_of(request.headers()).as_ref())
 }
 
 /// The trace that the client says the request belongs to (W3C Trace Context, section 3): what cannot be understood, or is said

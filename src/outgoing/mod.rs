@@ -59,7 +59,7 @@ pub async fn send(request: RequestBuilder, callee: Callee) -> Result<Response, r
         Ok(response) => traces::answered(&span, response.status().as_u16(), 400),
         Err(error) => {
             let kind = if error.is_timeout() { "timeout" } else { "connection" };
-            traces::fails(&span, kind, &root_cause(error));
+            traces::fails(&span, kind);
         }
     }
     answer

@@ -82,8 +82,8 @@ impl Queue {
         for (index, span) in spans.iter().enumerate() {
             match &stored {
                 Ok(stored) if stored.get(index) == Some(&true) => {}
-                Ok(_) => traces::fails(span, "returned", "the broker returned the message"),
-                Err(error) => traces::fails(span, "unconfirmed", &error.to_string()),
+                Ok(_) => traces::fails(span, "returned"),
+                Err(_) => traces::fails(span, "unconfirmed"),
             }
         }
         stored

@@ -30,12 +30,11 @@ pub(super) async fn told<T>(
     let outcome = answered(asked).instrument(span.clone()).await;
     match &outcome {
         Ok(_) => {}
-        // The text of the error may hold values.
         Err(Fault::Driver(error)) => match error.code() {
             Some(state) => traces::refused(&span, state.code()),
-            None => traces::fails(&span, "connection", "the connection broke"),
+            None => traces::fails(&span, "connection"),
         },
-        Err(Fault::Silent(_)) => traces::fails(&span, "timeout", "no answer in time"),
+        Err(Fault::Silent(_)) => traces::fails(&span, "timeout"),
     }
     outcome
 }

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::Registry;
 
-/// The longest that a collector may take for one batch, all tries included.
+/// The longest that a collector may take for one try at a batch, and for how long it is tried again.
 const EXPORT: Duration = Duration::from_secs(10);
 
 /// More of an answer is not read: what a collector has to say is short.
@@ -50,7 +50,7 @@ pub(super) fn provider(
 ) -> Result<Option<SdkTracerProvider>, CollectorError> {
     let Some(url) = &settings.url else { return Ok(None) };
     let headers = settings.headers.as_ref().map(|headers| parse(headers.expose_secret())).transpose()?;
-    let mut client = outgoing::client(EXPORT).default_headers(headers.unwrap_or_default());
+    let mut client = outgoing::client(EXPORT);
     if url.starts_with("http:") {
         // TLS cannot happen, so a system without CA certificates is no reason to fail.
         client = client.tls_certs_only([]);
@@ -58,7 +58,12 @@ pub(super) fn provider(
     let client = client.build().map_err(CollectorError::Client)?;
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Collector { client, runtime, outage: Arc::default() })
+        .with_http_client(Collector {
+            client,
+            headers: headers.unwrap_or_default(),
+            runtime,
+            outage: Arc::default(),
+        })
         .with_endpoint(format!("{}/v1/traces", url.trim_end_matches('/')))
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(EXPORT)
@@ -141,6 +146,8 @@ fn decode(text: &str) -> Result<Vec<u8>, CollectorError> {
 #[derive(Debug)]
 struct Collector {
     client: Client,
+    /// They count more than what the library has put in from the environment, which may be meant for others.
+    headers: HeaderMap,
     runtime: Handle,
     /// What the log knows of the collector.
     outage: Arc<Mutex<Outage>>,
@@ -149,11 +156,12 @@ struct Collector {
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'a>>;
 
 impl HttpClient for Collector {
-    fn send_bytes<'a, 'b>(&'a self, request: Request<Bytes>) -> Answering<'b>
+    fn send_bytes<'a, 'b>(&'a self, mut request: Request<Bytes>) -> Answering<'b>
     where
         'a: 'b,
         Self: 'b,
     {
+        request.headers_mut().extend(self.headers.clone());
         let sending = self.runtime.spawn(send(self.client.clone(), request));
         Box::pin(async move {
             let answer = sending.await?;

@@ -5,7 +5,7 @@ use super::{ENTRY, TARGET, continue_from};
 use crate::domain::{Attempt, ImageId, JobId, JobKind, Tokens, TraceContext};
 use std::fmt::Display;
 use std::time::Duration;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 use tracing::{Span, info_span};
 
 /// A span of one of OpenTelemetry's kinds, which may turn out to fail. The first form begins a trace, or goes on with one from
@@ -26,12 +26,13 @@ macro_rules! span {
 }
 
 /// A request that is answered here, such as `GET /api/images/{id}`. It goes on with the trace that the client says it belongs to.
+/// Its path is not told, which may be as long and as odd as anybody likes; the route and the image are.
 #[must_use]
-pub fn request(method: &str, route: &'static str, path: &str, parent: Option<&TraceContext>) -> Span {
+pub fn request(method: &str, route: &'static str, parent: Option<&TraceContext>) -> Span {
     let span = span!(
         entry "server", display(format_args!("{method} {route}")),
         http.request.method = method, http.route = route, http.response.status_code = Empty,
-        url.path = path, url.scheme = "http", darkroom.request_id = Empty, darkroom.image_id = Empty,
+        url.scheme = "http", darkroom.request_id = Empty, darkroom.image_id = Empty,
     );
     if let Some(parent) = parent {
         continue_from(&span, parent);
@@ -130,7 +131,8 @@ pub fn statement(summary: &dyn Display) -> Span {
 pub fn ask(provider: &str, model: &str) -> Span {
     span!(
         "client",
-        display(format_args!("chat {model}")),
+        // Without the model, which the conventions would add: who asks for a caption may name any.
+        "chat",
         gen_ai.operation.name = "chat",
         gen_ai.provider.name = provider,
         gen_ai.request.model = model,
@@ -157,15 +159,14 @@ pub fn call(method: &str, scheme: &str, host: &str, port: u16) -> Span {
 pub fn answered(span: &Span, status: u16, failing: u16) {
     span.record("http.response.status_code", status);
     if status >= failing {
-        span.record("error.type", display(status));
-        span.record("otel.status_description", "");
+        fails(span, &status.to_string());
     }
 }
 
 /// What PostgreSQL refused a statement with (SQLSTATE).
 pub fn refused(span: &Span, sqlstate: &str) {
     span.record("db.response.status_code", sqlstate);
-    fails(span, sqlstate, "");
+    fails(span, sqlstate);
 }
 
 /// What a model counted.
@@ -184,8 +185,8 @@ pub fn about(image: ImageId) {
     Span::current().record("darkroom.image_id", image.get());
 }
 
-/// It has failed: `kind` is one of few, `text` is for people, and may be empty.
-pub fn fails(span: &Span, kind: &str, text: &str) {
+/// It has failed: `kind` is one of few. What is for people is in the log: texts may hold what others said, and what is secret.
+pub fn fails(span: &Span, kind: &str) {
     span.record("error.type", kind);
-    span.record("otel.status_description", text);
+    span.record("otel.status_description", "");
 }

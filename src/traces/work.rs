@@ -32,6 +32,6 @@ pub fn staged_here<T>(name: &'static str, work: impl FnOnce() -> Result<T, Failu
 
 fn mark<T>(span: &Span, done: &Result<T, Failure>) {
     if let Err(failure) = done {
-        fails(span, failure.code().as_str(), failure.text());
+        fails(span, failure.code().as_str());
     }
 }

@@ -107,7 +107,7 @@ impl Worker {
             Ok(finish) => finish,
             Err(error) => {
                 let (image, job, attempt, error) = (image.get(), job.get(), attempt.get(), reason(&error));
-                traces::fails(&Span::current(), "unrecorded", &error);
+                traces::fails(&Span::current(), "unrecorded");
                 tracing::error!(image, job, attempt, %kind, error, "cannot be recorded; tried again when the lease ends");
                 return;
             }

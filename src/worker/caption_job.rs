@@ -119,7 +119,7 @@ impl Worker {
         });
         match &result {
             Ok(caption) => caption.tokens.iter().for_each(|tokens| traces::counted(&span, *tokens)),
-            Err(failure) => traces::fails(&span, failure.code().as_str(), failure.text()),
+            Err(failure) => traces::fails(&span, failure.code().as_str()),
         }
         drop(span);
         let (named, failure) = (&permitted.question.provider, result.as_ref().err().map(Failure::code));

@@ -38,9 +38,9 @@ impl<'a> Told<'a> {
         match self {
             Self::Done => {}
             Self::Retried(failure, _) | Self::Failed(failure) => {
-                traces::fails(span, failure.code().as_str(), failure.text());
+                traces::fails(span, failure.code().as_str());
             }
-            Self::LeaseLost => traces::fails(span, "lease_lost", "the lease was lost"),
+            Self::LeaseLost => traces::fails(span, "lease_lost"),
         }
     }
 

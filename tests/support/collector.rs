@@ -24,6 +24,8 @@ pub struct Span {
     pub name: String,
     pub kind: SpanKind,
     pub has_failed: bool,
+    /// What is said of its failure.
+    pub said: String,
     pub attributes: BTreeMap<String, String>,
     pub resource: BTreeMap<String, String>,
     /// Nanoseconds since 1970.
@@ -61,6 +63,7 @@ impl Collector {
                     spans.push(Span {
                         kind: span.kind(),
                         has_failed: span.status.as_ref().is_some_and(|s| s.code() == StatusCode::Error),
+                        said: span.status.map(|status| status.message).unwrap_or_default(),
                         trace: hexadecimal(&span.trace_id),
                         id: hexadecimal(&span.span_id),
                         parent: hexadecimal(&span.parent_span_id),
