@@ -1,4 +1,5 @@
-//! Whatever is said of a JPEG holds for each reduction and each option; and what is accepted, another decoder accepts too.
+//! Whatever is said of a JPEG holds for each reduction and each option; and another decoder, if it takes the picture at all,
+//! sees the same size.
 
 #![no_main]
 
@@ -19,9 +20,8 @@ fuzz_target!(|file: &[u8]| {
         return;
     }
     for reduction in Reduction::ALL {
-        let decode = |damage, scrutiny| {
-            decoder.picture(&Options { damage, scrutiny, ..Options::new(reduction) })
-        };
+        let decode =
+            |damage, scrutiny| decoder.picture(&Options { damage, scrutiny, ..Options::new(reduction) });
         let closely = decode(Damage::Refuse, Scrutiny::Everything);
         let quickly = decode(Damage::Refuse, Scrutiny::Needed);
         for decoded in [&closely, &quickly] {
@@ -61,7 +61,10 @@ fn kept(decoder: &Decoder<'_>, reduction: Reduction, kept: &Decoded, refused: &D
     match (kept, refused) {
         (Ok((picture, damage)), Err(error)) => {
             has_size(decoder, reduction, picture);
-            assert!(error.is_damage() && damage.as_ref().is_some_and(Error::is_damage), "{damage:?} / {error}");
+            assert!(
+                error.is_damage() && damage.as_ref().is_some_and(Error::is_damage),
+                "{damage:?} / {error}"
+            );
         }
         // Nothing can be read with damaged tables.
         (Err(error), Err(refused)) => assert_eq!(error, refused),
@@ -76,11 +79,11 @@ fn beside_another(decoder: &Decoder<'_>, file: &[u8]) {
     }
     let options = DecoderOptions::default().set_strict_mode(false);
     let mut other = JpegDecoder::new_with_options(ZCursor::new(file), options);
-    if let Err(error) = other.decode_headers() {
-        panic!("another decoder refuses the header: {error:?}");
+    // It is stricter where a header says what does not matter, such as the bits of a sequential scan.
+    if other.decode_headers().is_ok() {
+        let size = other.dimensions().map(|(width, height)| (width as u32, height as u32));
+        assert_eq!(size, Some((decoder.info().width, decoder.info().height)));
     }
-    let size = other.dimensions().map(|(width, height)| (width as u32, height as u32));
-    assert_eq!(size, Some((decoder.info().width, decoder.info().height)));
 }
 
 fn states_height(file: &[u8]) -> bool {
