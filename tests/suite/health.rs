@@ -238,9 +238,6 @@ async fn a_volume_that_is_away_is_told_without_its_path() {
     for client in [&api, &health] {
         said(client, 200, "volume", "ok").await;
     }
-    // What it waits for may be there a moment before the routes are.
-    let lists = || async { (api.raw("/api/images").await.status() == 200).then_some(()) };
-    eventually("the server has opened", lists).await;
     let id = api.upload("a.jpg", &pictures::jpeg(8, 8)).await;
     api.settled(id).await;
     let (volume, elsewhere) = (ground.volume(), ground.volume().with_extension("unmounted"));
