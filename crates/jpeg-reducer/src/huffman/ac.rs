@@ -72,12 +72,13 @@ pub(crate) struct AcTable {
 impl AcTable {
     pub(crate) fn new(code: &Canonical) -> Self {
         let mut entries = Box::new([AcEntry::new(0, AcEntry::LONG, 0); 1 << BITS]);
-        for (ahead, entry) in (0_u64..).zip(entries.iter_mut()) {
-            let bits = ahead << (64 - BITS);
-            match (symbol_of(code, bits), code.symbol(bits)) {
-                (Ok(Symbol::Entry(short)), _) if short.length() <= BITS => *entry = short,
-                (_, Ok((symbol, length))) if length <= BITS => *entry = AcEntry::half(symbol, length),
-                _ => {}
+        for (led, symbol, length) in code.short(BITS) {
+            let entries = entries.get_mut(led.clone()).unwrap_or_default();
+            for (ahead, entry) in (led.start as u64..).zip(entries) {
+                *entry = match of_symbol(symbol, length, ahead << (64 - BITS)) {
+                    Symbol::Entry(short) if short.length() <= BITS => short,
+                    _ => AcEntry::half(symbol, length),
+                };
             }
         }
         Self { entries, code: code.clone() }
@@ -97,7 +98,7 @@ impl AcTable {
         if entry.is_long() && length > 0 {
             return Ok(of_symbol(symbol, u32::from(length), bits));
         }
-        symbol_of(&self.code, bits)
+        self.code.symbol(bits).map(|(symbol, length)| of_symbol(symbol, length, bits))
     }
 
     /// What leads `bits` in a sequential scan, where one symbol ends one block.
@@ -108,10 +109,6 @@ impl AcTable {
             Symbol::Ends { .. } => Err(BadCode),
         }
     }
-}
-
-fn symbol_of(code: &Canonical, bits: u64) -> Result<Symbol, BadCode> {
-    code.symbol(bits).map(|(symbol, length)| of_symbol(symbol, length, bits))
 }
 
 /// What `symbol` stands for, whose code of `length` bits leads `bits`.

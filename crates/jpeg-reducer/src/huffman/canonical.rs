@@ -1,6 +1,7 @@
 //! The canonical code that a DHT segment lists.
 
 use super::BadCode;
+use std::ops::Range;
 
 /// A code by its lengths: slow, but for codes of any length.
 #[derive(Debug, Clone)]
@@ -31,6 +32,19 @@ impl Canonical {
             next <<= 1;
         }
         (usize::try_from(index) == Ok(symbols.len())).then_some(code)
+    }
+
+    /// The codes of up to `bits` bits, in order: which look-aheads of so many bits each of them leads, its symbol, and its
+    /// length.
+    pub(crate) fn short(&self, bits: u32) -> impl Iterator<Item = (Range<usize>, u8, u32)> {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            // No code leads the last look-ahead, the one of ones only, if it is not longer than that.
+            let (symbol, length) = self.symbol((next as u64) << (64 - bits)).ok()?;
+            let led = next..next + (1 << bits.checked_sub(length)?);
+            next = led.end;
+            Some((led, symbol, length))
+        })
     }
 
     /// The symbol whose code leads `bits`, and the length of the code.
@@ -68,6 +82,21 @@ mod tests {
         assert_eq!(at(0b1010, 4), Ok((10, 4)));
         assert_eq!(at(0b1011, 4), Err(BadCode));
         assert_eq!(code.symbol(u64::MAX), Err(BadCode));
+    }
+
+    #[test]
+    fn short_codes_lead_what_the_search_says() {
+        let code = Canonical::new(&counts(&[0, 1, 2, 1, 3]), &[7, 8, 9, 10, 11, 12, 13]).unwrap();
+        for bits in 1..10 {
+            let mut led = vec![None; 1 << bits];
+            for (range, symbol, length) in code.short(bits) {
+                led[range].fill(Some((symbol, length)));
+            }
+            for (ahead, led) in (0_u64..).zip(led) {
+                let due = code.symbol(ahead << (64 - bits)).ok().filter(|(_, length)| *length <= bits);
+                assert_eq!(led, due, "{ahead:b} of {bits} bits");
+            }
+        }
     }
 
     #[test]

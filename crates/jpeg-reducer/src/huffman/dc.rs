@@ -17,12 +17,14 @@ impl DcTable {
     /// The table of `code`. A difference of more than 15 bits is a [`BadCode`] where it is met.
     pub(crate) fn new(code: &Canonical) -> Self {
         let mut entries = Box::new([0; 1 << BITS]);
-        for (ahead, entry) in (0_u64..).zip(entries.iter_mut()) {
-            let bits = ahead << (64 - BITS);
-            if let Ok((value, length)) = slow(code, bits)
-                && length <= BITS
-            {
-                *entry = (value as u32) << 16 | length;
+        for (led, symbol, length) in code.short(BITS) {
+            let size = u32::from(symbol);
+            if length + size <= BITS {
+                let entries = entries.get_mut(led.clone()).unwrap_or_default();
+                for (ahead, entry) in (led.start as u64..).zip(entries) {
+                    let value = extended(ahead << (64 - BITS) << length, size);
+                    *entry = (value as u32) << 16 | (length + size);
+                }
             }
         }
         Self { entries, code: code.clone() }

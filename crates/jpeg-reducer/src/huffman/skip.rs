@@ -26,22 +26,19 @@ impl SkipTable {
     pub(crate) const NONE: u32 = 255;
 
     pub(crate) fn new(code: &Canonical) -> Self {
-        // One symbol for each look-ahead: its code's length, the length of both, the advance.
-        let single: Vec<Option<[u32; 3]>> = (0..1_u64 << BITS)
-            .map(|ahead| {
-                let (symbol, length) = code.symbol(ahead << (64 - BITS)).ok()?;
-                let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-                let advance = match (run, size) {
-                    (0, 0) => Self::END,
-                    (1..=14, 0) => return None,
-                    _ => run + 1,
-                };
-                Some([length, length + size, advance])
-            })
-            .collect();
+        let mut single = Box::new([Single::default(); 1 << BITS]);
+        for (led, symbol, length) in code.short(BITS) {
+            let advance = match (symbol >> 4, symbol & 15) {
+                (0, 0) => Self::END as u8,
+                (1..=14, 0) => continue,
+                (run, _) => run + 1,
+            };
+            let entry = Single { code: length as u8, both: length as u8 + (symbol & 15), advance };
+            single.get_mut(led).unwrap_or_default().fill(entry);
+        }
         let mut entries = Box::new([0; 1 << BITS]);
         for (ahead, entry) in entries.iter_mut().enumerate() {
-            *entry = sum(&single, ahead);
+            *entry = sum(single.as_slice(), ahead);
         }
         Self { entries }
     }
@@ -57,12 +54,21 @@ impl SkipTable {
     }
 }
 
+/// One symbol: the length of its code, that of code and value, and its advance. None has no length.
+#[derive(Debug, Clone, Copy, Default)]
+struct Single {
+    code: u8,
+    both: u8,
+    advance: u8,
+}
+
 /// Adds up the symbols from `ahead` on.
-fn sum(single: &[Option<[u32; 3]>], ahead: usize) -> u16 {
+fn sum(single: &[Single], ahead: usize) -> u16 {
     let (mut length, mut advance) = (0, 0);
     while length < BITS {
         let rest = ahead << length & ((1 << BITS) - 1);
-        let Some([code, both, by]) = single.get(rest).copied().flatten() else { break };
+        let Some(Single { code: code @ 1.., both, advance: by }) = single.get(rest).copied() else { break };
+        let (code, both, by) = (u32::from(code), u32::from(both), u32::from(by));
         let inside = length + code <= BITS;
         let room = by == SkipTable::END || advance + by < 64;
         if !inside || !room {
