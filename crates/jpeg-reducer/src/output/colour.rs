@@ -5,15 +5,18 @@ use crate::colour_model::ColourModel;
 /// Fractional bits of the factors below. They stay below 2^15, so that a product needs 16 × 16 bits.
 const BITS: u32 = 14;
 
-const fn fixed(value: f64) -> i32 {
-    (value * (1 << BITS) as f64 + 0.5) as i32
+/// What brings the fractional bits of a product to 16, its lower half.
+const SCALE: i16 = 1 << (16 - BITS);
+
+const fn fixed(value: f64) -> i16 {
+    (value * (1 << BITS) as f64 + 0.5) as i16
 }
 
 // ITU-T T.871, clause 7.
-const CR_TO_R: i32 = fixed(1.402);
-const CB_TO_G: i32 = fixed(0.344_136_286);
-const CR_TO_G: i32 = fixed(0.714_136_286);
-const CB_TO_B: i32 = fixed(1.772);
+const CR_TO_R: i16 = fixed(1.402);
+const CB_TO_G: i16 = fixed(0.344_136_286);
+const CR_TO_G: i16 = fixed(0.714_136_286);
+const CB_TO_B: i16 = fixed(1.772);
 
 /// Pixels that are converted together.
 const SOME: usize = 64;
@@ -61,26 +64,43 @@ fn ycck([y, cb, cr, k]: [&[u8]; 4], pixels: &mut [u8]) {
 fn ycbcr([y, cb, cr]: [&[u8]; 3], pixels: &mut [u8]) {
     let rows = y.chunks(SOME).zip(cb.chunks(SOME)).zip(cr.chunks(SOME));
     for (pixels, ((y, cb), cr)) in pixels.chunks_mut(3 * SOME).zip(rows) {
-        let [mut reds, mut greens, mut blues] = [[0; SOME]; 3];
-        let colours = reds.iter_mut().zip(&mut greens).zip(&mut blues);
-        for (((red, green), blue), ((y, cb), cr)) in colours.zip(y.iter().zip(cb).zip(cr)) {
-            [*red, *green, *blue] = rgb(*y, *cb, *cr);
+        // Red and green together, so that all numbers of this loop have 16 bits.
+        let [mut both, mut blues] = [[0_u16; SOME]; 2];
+        for ((both, blue), ((y, cb), cr)) in both.iter_mut().zip(&mut blues).zip(y.iter().zip(cb).zip(cr)) {
+            let [r, g, b] = rgb(*y, *cb, *cr);
+            *both = u16::from(r) | u16::from(g) << 8;
+            *blue = u16::from(b);
         }
         let mut wide = [0; SOME];
-        for (((wide, red), green), blue) in wide.iter_mut().zip(reds).zip(greens).zip(blues) {
-            *wide = u32::from(red) | u32::from(green) << 8 | u32::from(blue) << 16;
+        for ((wide, both), blue) in wide.iter_mut().zip(both).zip(blues) {
+            *wide = u32::from(both) | u32::from(blue) << 16;
         }
         pack(&wide, pixels);
     }
 }
 
-/// Red, green and blue of a pixel. By way of 16 bits, where all machines can compare vectors.
+/// Red, green and blue of a pixel, rounded. In 16 bits, of which a vector holds more than of 32: a product comes in two
+/// halves, and the lower one only says whether to round up.
 #[inline(always)]
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
-    let half = 1 << (BITS - 1);
-    let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-    let differences = [cr * CR_TO_R + half, half - cb * CB_TO_G - cr * CR_TO_G, cb * CB_TO_B + half];
-    differences.map(|difference| (i16::from(y) + (difference >> BITS) as i16).clamp(0, 255) as u8)
+    let (y, cb, cr) = (i16::from(y), (i16::from(cb) - 128) * SCALE, (i16::from(cr) - 128) * SCALE);
+    let (red, red_low) = product(cr, CR_TO_R);
+    let (blue, blue_low) = product(cb, CB_TO_B);
+    let ((of_cb, cb_low), (of_cr, cr_low)) = (product(-cb, CB_TO_G), product(-cr, CR_TO_G));
+    // The lower halves are multiples of `SCALE`, so that nothing is lost.
+    let carry = (cb_low / 4 + cr_low / 4 + (1 << 13)) >> 14;
+    let shade = |difference: i16| (y + difference).clamp(0, 255) as u8;
+    [
+        shade(red + (red_low >> 15) as i16),
+        shade(of_cb + of_cr + carry as i16),
+        shade(blue + (blue_low >> 15) as i16),
+    ]
+}
+
+/// The two halves of a product.
+#[inline(always)]
+const fn product(a: i16, b: i16) -> (i16, u16) {
+    (((a as i32 * b as i32) >> 16) as i16, a.wrapping_mul(b) as u16)
 }
 
 /// Puts pixels of three bytes side by side: four at once, by way of registers.
@@ -117,6 +137,22 @@ mod tests {
             let due = [y + 1.402 * cr, y - 0.344_136_286 * cb - 0.714_136_286 * cr, y + 1.772 * cb];
             for (is, due) in pixel.iter().zip(due) {
                 assert!((f64::from(*is) - due.clamp(0.0, 255.0)).abs() < 0.52, "{is}, not {due}");
+            }
+        }
+    }
+
+    #[test]
+    fn halves_of_products_round_as_whole_ones_do() {
+        let rounded = |sum: i32| (sum + (1 << (BITS - 1))) >> BITS;
+        let factors = [CR_TO_R, CB_TO_G, CR_TO_G, CB_TO_B].map(i32::from);
+        for (cb, cr) in (0..=255).flat_map(|cb| (0..=255).map(move |cr| (cb, cr))) {
+            let (b, r) = (i32::from(cb) - 128, i32::from(cr) - 128);
+            let [r_r, b_g, r_g, b_b] = factors;
+            let differences = [rounded(r * r_r), rounded(-b * b_g - r * r_g), rounded(b * b_b)];
+            // Light and dark ones, so that no difference is cut off in both.
+            for y in [0, 90, 165, 255] {
+                let due = differences.map(|difference| (i32::from(y) + difference).clamp(0, 255) as u8);
+                assert_eq!(rgb(y, cb, cr), due, "{y}, {cb}, {cr}");
             }
         }
     }
