@@ -4,7 +4,8 @@ use super::pixels::{Channels, Pixels};
 use darkroom_domain::{Failure, FailureCode};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
-use fast_image_resize::{FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{Filter, FilterType, MulDiv, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use std::f64::consts::PI;
 use std::fmt::Display;
 
 /// The size of a `width` × `height` picture that is to fit inside a square of side `bound`: aspect kept, never
@@ -79,10 +80,39 @@ fn shrink_as<P: PixelTrait>(
         .map_err(impossible)?;
     let behind = samples.get_mut(held..).unwrap_or_default();
     let mut to = TypedImage::<P>::from_buffer(width, height, behind).map_err(impossible)?;
-    let lanczos = ResizeAlg::Convolution(FilterType::Lanczos3);
+    let lanczos = Filter::new("lanczos", lanczos, LOBES).map_err(impossible)?;
+    let lanczos = ResizeAlg::Convolution(FilterType::Custom(lanczos));
     let part = ResizeOptions::new().crop(0.0, 0.0, extent.width, extent.height);
     let options = part.resize_alg(lanczos).use_alpha(false);
     Resizer::new().resize_typed::<P>(&from, &mut to, &options).map_err(impossible)
+}
+
+/// Lobes of the window on either side.
+const LOBES: f64 = 3.0;
+
+/// sinc x × sinc (x / 3), where sinc x is sin πx / πx: the weight of a pixel at this distance. Weights are computed anew for
+/// each batch of rows, which takes longer than it seems: so by one sine, for sin 3a = 3 sin a − 4 sin³ a, and that by its
+/// series.
+fn lanczos(distance: f64) -> f64 {
+    let distance = distance.abs();
+    if distance == 0.0 {
+        return 1.0;
+    }
+    if distance >= LOBES {
+        return 0.0;
+    }
+    let angle = PI * distance;
+    // The sine of a third of it, which is that of what is left of half a turn.
+    let square = sine((angle / LOBES).min(PI - angle / LOBES)).powi(2);
+    LOBES * square * (3.0 - 4.0 * square) / (angle * angle)
+}
+
+/// The sine of an angle from 0 to a quarter of a turn, by the first eight terms of its series: to eleven digits.
+fn sine(angle: f64) -> f64 {
+    const TERMS: [f64; 7] =
+        [2.0 * 3.0, 4.0 * 5.0, 6.0 * 7.0, 8.0 * 9.0, 10.0 * 11.0, 12.0 * 13.0, 14.0 * 15.0];
+    let square = angle * angle;
+    TERMS.iter().rev().fold(1.0, |sum, divisor| 1.0 - sum * square * (1.0 / divisor)) * angle
 }
 
 /// Multiplies each colour by its alpha, so that the colour of what cannot be seen does not bleed into what can.
@@ -124,7 +154,17 @@ fn impossible(error: impl Display) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::fit;
+    use super::*;
+
+    #[test]
+    fn weights_are_those_of_lanczos() {
+        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+        for step in -3_200..=3_200 {
+            let x = f64::from(step) / 1_000.0;
+            let due = if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 };
+            assert!((lanczos(x) - due).abs() < 1e-11, "{x}: {}, not {due}", lanczos(x));
+        }
+    }
 
     #[test]
     fn a_thumbnail_fits_keeps_its_aspect_and_never_grows() {
