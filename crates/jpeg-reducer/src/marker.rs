@@ -91,6 +91,7 @@ impl<'a> Iterator for Segments<'a> {
 /// `file`. Stuffed bytes (F.1.2.3) are data.
 pub(crate) fn data_end(file: &[u8], position: usize) -> usize {
     let mut at = position.min(file.len());
+    at += without_marker(file.get(at..).unwrap_or_default());
     loop {
         let rest = file.get(at..).unwrap_or_default();
         let Some(ff) = memchr(0xff, rest) else { return file.len() };
@@ -102,6 +103,22 @@ pub(crate) fn data_end(file: &[u8], position: usize) -> usize {
             None => return file.len(),
         }
     }
+}
+
+/// Bytes that are looked at together.
+const SOME: usize = 64;
+
+/// How many bytes from the start on can be passed over, since no marker begins in them. Stuffed bytes are frequent: to stop
+/// at each takes longer than to compare everything.
+fn without_marker(data: &[u8]) -> usize {
+    let (ones, _) = data.as_chunks::<SOME>();
+    let (nexts, _) = data.get(1..).unwrap_or_default().as_chunks::<SOME>();
+    let has_none = |(these, nexts): &(&[u8; SOME], &[u8; SOME])| {
+        let begins =
+            these.iter().zip(*nexts).map(|(this, next)| u8::from(*this == 0xff) & u8::from(*next != 0));
+        begins.fold(0, |any, begins| any | begins) == 0
+    };
+    ones.iter().zip(nexts).take_while(has_none).count() * SOME
 }
 
 #[cfg(test)]
@@ -116,6 +133,24 @@ mod tests {
         assert_eq!((first.code, first.payload, first.position), (DRI, &[7, 8][..], 8));
         assert_eq!(segments.next().map(|s| (s.code, s.position)), Some((EOI, 14)));
         assert!(segments.next().is_none(), "the last one is cut short");
+    }
+
+    #[test]
+    fn a_marker_is_found_wherever_it_stands() {
+        let due = |file: &[u8]| {
+            let mut pairs = file.windows(2);
+            pairs.position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff)).unwrap_or(file.len())
+        };
+        for length in [1, 2, 63, 64, 65, 66, 127, 128, 129, 130, 200] {
+            let mut file = [7, 0xff, 0, 9, 0xff, 0xff, 0, 0].repeat(25);
+            file.truncate(length);
+            assert_eq!(data_end(&file, 0), length);
+            for at in 0..length - 1 {
+                let mut file = file.clone();
+                file[at..at + 2].copy_from_slice(&[0xff, EOI]);
+                assert_eq!(data_end(&file, 0), due(&file), "{at} of {length}");
+            }
+        }
     }
 
     #[test]
