@@ -9,30 +9,58 @@ pub(super) fn upright(pixels: Pixels, orientation: Orientation) -> Pixels {
         return pixels;
     }
     let (width, height) = (pixels.width(), pixels.height());
-    let (right, bottom) = (width - 1, height - 1);
-    // Where the pixel shown at (x, y) is stored.
-    let stored: fn(u32, u32, u32, u32) -> (u32, u32) = match orientation.exif() {
-        2 => |x, y, right, _| (right - x, y),
-        3 => |x, y, right, bottom| (right - x, bottom - y),
-        4 => |x, y, _, bottom| (x, bottom - y),
-        5 => |x, y, _, _| (y, x),
-        6 => |x, y, _, bottom| (y, bottom - x),
-        7 => |x, y, right, bottom| (right - y, bottom - x),
-        8 => |x, y, right, _| (right - y, x),
-        _ => |x, y, _, _| (x, y),
-    };
     let (shown_width, shown_height) =
         if orientation.swaps_sides() { (height, width) } else { (width, height) };
-    let size = pixels.channels().count();
-    let mut samples = Vec::with_capacity(pixels.samples().len());
-    for y in 0..shown_height {
-        for x in 0..shown_width {
-            let (x, y) = stored(x, y, right, bottom);
-            let start = (y as usize * width as usize + x as usize) * size;
-            samples.extend_from_slice(pixels.samples().get(start..start + size).unwrap_or_default());
-        }
-    }
+    let steps = Steps::new(orientation, (width as usize, height as usize));
+    let samples = match pixels.channels().count() {
+        1 => steps.turn::<1>(pixels.samples(), shown_width as usize),
+        2 => steps.turn::<2>(pixels.samples(), shown_width as usize),
+        3 => steps.turn::<3>(pixels.samples(), shown_width as usize),
+        _ => steps.turn::<4>(pixels.samples(), shown_width as usize),
+    };
     Pixels::new(shown_width, shown_height, pixels.channels(), samples).unwrap_or(pixels)
+}
+
+/// Where the pixels that are shown are stored: from the first one on, so many pixels farther for each one to the right, and
+/// for each one down.
+struct Steps {
+    first: usize,
+    right: isize,
+    down: isize,
+}
+
+impl Steps {
+    fn new(orientation: Orientation, (width, height): (usize, usize)) -> Self {
+        let row = width.cast_signed();
+        let (top_right, bottom_left) = (width - 1, (height - 1) * width);
+        let (first, right, down) = match orientation.exif() {
+            2 => (top_right, -1, row),
+            3 => (bottom_left + top_right, -1, -row),
+            4 => (bottom_left, 1, -row),
+            5 => (0, row, 1),
+            6 => (bottom_left, -row, 1),
+            7 => (bottom_left + top_right, -row, -1),
+            8 => (top_right, row, -1),
+            _ => (0, 1, row),
+        };
+        Self { first, right, down }
+    }
+
+    /// The pixels of `N` samples as they are shown, in rows of `shown_width`.
+    fn turn<const N: usize>(&self, samples: &[u8], shown_width: usize) -> Vec<u8> {
+        let (stored, _) = samples.as_chunks::<N>();
+        let mut shown = vec![[0; N]; stored.len()];
+        let mut first = self.first;
+        for row in shown.chunks_mut(shown_width) {
+            let mut at = first;
+            for pixel in row {
+                *pixel = stored.get(at).copied().unwrap_or([0; N]);
+                at = at.wrapping_add_signed(self.right);
+            }
+            first = first.wrapping_add_signed(self.down);
+        }
+        shown.into_flattened()
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +88,17 @@ mod tests {
         assert_eq!(shown(6), (2, 3, vec![4, 1, 5, 2, 6, 3]));
         assert_eq!(shown(7), (2, 3, vec![6, 3, 5, 2, 4, 1]));
         assert_eq!(shown(8), (2, 3, vec![3, 6, 2, 5, 1, 4]));
+    }
+
+    #[test]
+    fn samples_of_a_pixel_stay_together() {
+        for channels in [Channels::GreyAlpha, Channels::Rgb, Channels::Rgba] {
+            let pixel = |which: u8| (0..channels.count()).map(move |at| which * 10 + at as u8);
+            let picture = |order: [u8; 3]| order.into_iter().flat_map(pixel).collect::<Vec<_>>();
+            let stored = Pixels::new(1, 3, channels, picture([1, 2, 3])).unwrap();
+            let shown = upright(stored, Orientation::from_exif(6).unwrap());
+            assert_eq!((shown.width(), shown.height()), (3, 1));
+            assert_eq!(shown.samples(), picture([3, 2, 1]), "{channels:?}");
+        }
     }
 }
