@@ -109,8 +109,8 @@ impl Files {
     /// Writes a whole file under its key.
     ///
     /// # Errors
-    /// If the volume is full or away; nothing is left then. (What a bucket was asked to keep and did not answer, it may
-    /// have kept; the sweep finds it.)
+    /// If the volume is full or away; nothing is left then. (What is given up before there is an answer may be kept all the
+    /// same; the sweep finds it.)
     pub async fn put(&self, key: &FileKey, content: &[u8]) -> Result<(), FileError> {
         match &self.kept {
             Kept::Volume(volume) => volume.put(key, content).await,

@@ -2,7 +2,7 @@
 
 use super::FileError;
 use super::error::Doing;
-use std::io::Seek;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
@@ -27,18 +27,9 @@ impl Drop for RemovedOnDrop {
 
 impl TempFile {
     pub(super) async fn create(folder: &Path) -> Result<Self, FileError> {
-        let path = folder.join(format!("{:032x}.part", rand::random::<u128>()));
-        // The guard is there before the file, and goes where the opening goes: a caller that is gone when the file comes to
-        // be leaves none behind.
-        let opening = tokio::task::spawn_blocking(move || {
-            let path = RemovedOnDrop(path);
-            let open = std::fs::File::options().read(true).write(true).create_new(true).open(&path.0);
-            Ok((open.doing("creating", &path.0)?, path))
-        });
-        let joined = opening.await;
-        let (file, path) = joined.unwrap_or_else(|panic| {
-            Err(std::io::Error::other(panic)).doing("creating", Path::new("a file"))
-        })?;
+        let path = fresh(folder);
+        // The guard goes where the opening goes: a caller that is gone when the file comes to be leaves none behind.
+        let (file, path) = blocking("creating", move || opened(path)).await?;
         Ok(Self { file: fs::File::from_std(file), path })
     }
 
@@ -72,12 +63,46 @@ impl TempFile {
 
     pub(super) async fn persist(mut self, to: PathBuf) -> Result<(), FileError> {
         self.flush().await?;
-        self.file.sync_all().await.doing("syncing", &self.path.0)?;
-        // The order matters: a name must never be durable before the content is. The blocking pool finishes what it
-        // began even if the request that asked for it is gone.
-        let joined = tokio::task::spawn_blocking(move || rename(&self.path.0, &to)).await;
-        joined.unwrap_or_else(|panic| Err(std::io::Error::other(panic)).doing("keeping", Path::new("a file")))
+        let Self { file, path } = self;
+        let file = file.into_std().await;
+        blocking("keeping", move || keep(&file, &path, &to)).await
     }
+}
+
+/// Writes a file whose content is all there: one errand for the blocking pool, where a [`TempFile`] takes one for each step.
+pub(super) async fn put(folder: &Path, content: Vec<u8>, to: PathBuf) -> Result<(), FileError> {
+    let path = fresh(folder);
+    let writing = move || {
+        let (mut file, path) = opened(path)?;
+        file.write_all(&content).doing("writing", &path.0)?;
+        keep(&file, &path, &to)
+    };
+    blocking("keeping", writing).await
+}
+
+/// A name that nothing has. The guard is there before the file.
+fn fresh(folder: &Path) -> RemovedOnDrop {
+    RemovedOnDrop(folder.join(format!("{:032x}.part", rand::random::<u128>())))
+}
+
+fn opened(path: RemovedOnDrop) -> Result<(std::fs::File, RemovedOnDrop), FileError> {
+    let open = std::fs::File::options().read(true).write(true).create_new(true).open(&path.0);
+    Ok((open.doing("creating", &path.0)?, path))
+}
+
+/// The order matters: a name must never be durable before the content is.
+fn keep(file: &std::fs::File, from: &RemovedOnDrop, to: &Path) -> Result<(), FileError> {
+    file.sync_all().doing("syncing", &from.0)?;
+    rename(&from.0, to)
+}
+
+/// The pool finishes what it began even if the request that asked for it is gone.
+async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.unwrap_or_else(|panic| Err(std::io::Error::other(panic)).doing(doing, Path::new("a file")))
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), FileError> {

@@ -2,7 +2,7 @@
 
 use super::error::Doing;
 use super::sweep::{Shelf, is_older};
-use super::{FileError, OWNER, Room, TEMP, TempFile};
+use super::{FileError, OWNER, Room, TEMP, TempFile, temp};
 use crate::domain::{FileKey, Sha256};
 use sha2::Digest;
 use std::io::{self, BufRead, BufReader, SeekFrom};
@@ -41,9 +41,7 @@ impl Volume {
     }
 
     pub(super) async fn put(&self, key: &FileKey, content: &[u8]) -> Result<(), FileError> {
-        let mut file = self.create().await?;
-        file.write(content).await?;
-        self.keep(file, key).await
+        temp::put(&self.root.join(TEMP), content.to_vec(), self.path(key)).await
     }
 
     pub(super) async fn length(&self, key: &FileKey) -> Result<u64, FileError> {
@@ -147,9 +145,7 @@ impl Volume {
         if self.is_there().await {
             return Ok(());
         }
-        let mut file = self.create().await?;
-        file.write(installation.as_bytes()).await?;
-        file.persist(self.mark()).await
+        temp::put(&self.root.join(TEMP), installation.as_bytes().to_vec(), self.mark()).await
     }
 
     pub(super) async fn owner(&self) -> Result<String, FileError> {
