@@ -6,7 +6,7 @@ use crate::store::{Notice, StoreError, Subscription};
 use std::time::Duration;
 
 /// What happens within this time is numbered by one statement. It is also all that an event waits for.
-const GATHERED: Duration = Duration::from_millis(20);
+const GATHERED: Duration = Duration::from_millis(50);
 
 impl Relay {
     /// Each relay is woken by whatever happens, and the first one there numbers it; the others find nothing left.
