@@ -1,13 +1,15 @@
 //! An upload becomes durable: first the file, then the row, then the answer.
 
-use crate::domain::{CallbackUrl, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256};
+use crate::domain::{
+    CallbackUrl, FileKey, IdempotencyKey, ImageFormat, ImageId, JobKind, OriginalName, Sha256,
+};
 use crate::files::{FileError, Files, TempFile};
-use crate::probe::{self, ProbeError};
-use crate::store::{NewImage, Recorded, Store, StoreError};
+use crate::probe::{self, Header, ProbeError};
+use crate::store::{NewImage, Notice, Notices, Recorded, Store, StoreError};
 use crate::traces;
 use bytes::BytesMut;
 use sha2::Digest;
-use std::io;
+use std::io::{self, Cursor};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tracing::Instrument;
@@ -33,6 +35,7 @@ pub struct Limits {
 pub struct Intake {
     store: Store,
     files: Files,
+    notices: Notices,
     limits: Limits,
 }
 
@@ -112,10 +115,10 @@ impl Received {
 }
 
 impl Intake {
-    /// Takes uploads into `files` and `store`, within `limits`.
+    /// Takes uploads into `files` and `store`, within `limits`; wakes those who read `notices`.
     #[must_use]
-    pub const fn new(store: Store, files: Files, limits: Limits) -> Self {
-        Self { store, files, limits }
+    pub const fn new(store: Store, files: Files, notices: Notices, limits: Limits) -> Self {
+        Self { store, files, notices, limits }
     }
 
     /// Receives a file.
@@ -123,12 +126,7 @@ impl Intake {
     /// # Errors
     /// See [`IntakeError`]. On each of them, and if this future is dropped, no temporary file is left.
     pub async fn receive(&self, content: impl AsyncRead + Unpin) -> Result<Received, IntakeError> {
-        let receiving = async {
-            let mut received = self.spool(content).await?;
-            self.check_header(&mut received.file).await?;
-            Ok(received)
-        };
-        receiving.instrument(traces::stage("receive file")).await
+        self.spool(content).instrument(traces::stage("receive file")).await
     }
 
     /// Keeps what was received, and records it. The `place` that the upload took is given back when that is done, even if
@@ -168,6 +166,12 @@ impl Intake {
             return Err(IntakeError::Empty);
         }
         let format = probe::sniff(&buffer).ok_or(IntakeError::UnsupportedType)?;
+        // Nearly always the header is in the first bytes: then nothing has to be read again, and what is too large is known
+        // before the rest comes. What cannot be read from these may only lie behind them.
+        let header_came = match probe::probe(Cursor::new(&buffer)) {
+            Ok(header) => self.admit(&header).map(|()| true)?,
+            Err(_) => false,
+        };
         let mut file = self.files.create().await?;
         let mut digest = sha2::Sha256::new();
         let mut size_bytes = 0;
@@ -180,6 +184,9 @@ impl Intake {
             file.write(&buffer).await?;
             buffer.clear();
             self.fill(&mut buffer, &mut content).await?;
+        }
+        if !header_came {
+            self.check_header(&mut file).await?;
         }
         Ok(Received { file, sha256: Sha256::new(digest.finalize().into()), size_bytes, format })
     }
@@ -204,7 +211,10 @@ impl Intake {
         let probed = tokio::task::spawn_blocking(move || probe::probe(io::BufReader::new(reader))).await;
         let header =
             probed.map_err(|panic| IntakeError::Undecodable(ProbeError::Io(io::Error::other(panic))))?;
-        let header = header.map_err(IntakeError::Undecodable)?;
+        self.admit(&header.map_err(IntakeError::Undecodable)?)
+    }
+
+    const fn admit(&self, header: &Header) -> Result<(), IntakeError> {
         let limit = self.limits.max_pixels;
         if header.pixels() > limit {
             return Err(IntakeError::TooManyPixels { width: header.width(), height: header.height(), limit });
@@ -218,7 +228,7 @@ impl Intake {
         // looks at the rows, decides.
         let outcome = recording.map_err(|_| IntakeError::Unrecorded(self.limits.record))?;
         match &outcome {
-            Ok(Recorded::New(_)) => {}
+            Ok(Recorded::New(_)) => self.notices.wake(Notice::JobDue(Some(JobKind::Image))),
             Err(error) if error.is_transient() => {}
             _ => self.files.remove(&image.key).await?,
         }

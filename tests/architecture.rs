@@ -25,7 +25,7 @@ const HOUSE: &str = "
     metrics   | domain                                    | prometheus_client rustix
     traces    | domain                                    | opentelemetry tracing tracing_opentelemetry
     telemetry | domain outgoing settings traces           | everyday async opentelemetry opentelemetry_http opentelemetry_otlp opentelemetry_sdk reqwest tracing_opentelemetry tracing_subscriber
-    store     | domain settings traces                    | everyday async deadpool_postgres refinery tokio_postgres
+    store     | domain settings traces                    | everyday async deadpool deadpool_postgres refinery tokio_postgres
     files     | domain outgoing settings                  | everyday async async_trait http_body_util hyper object_store reqwest rustix sha2
     queue     | domain settings traces                    | everyday async lapin
     outgoing  | domain traces                             | reqwest rustls time tracing

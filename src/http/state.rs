@@ -53,7 +53,7 @@ impl State {
             record: http.request,
         };
         Self {
-            intake: Intake::new(store.clone(), files.clone(), accepted),
+            intake: Intake::new(store.clone(), files.clone(), notices.clone(), accepted),
             store,
             files,
             notices,

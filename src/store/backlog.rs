@@ -2,7 +2,7 @@
 
 use super::announcements::to_announce;
 use super::error::Doing;
-use super::{Store, StoreError, answered, commit, parsed, query, without_sorting};
+use super::{Store, StoreError, begin_reading, commit, parsed, query, without_sorting};
 use crate::domain::{Backlog, JobKind};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Store {
     pub async fn backlog(&self) -> Result<Vec<Backlog>, StoreError> {
         let doing = "counting what waits";
         let mut client = self.client(doing).await?;
-        let transaction = answered(client.build_transaction().read_only(true).start()).await.doing(doing)?;
+        let transaction = begin_reading(&mut client).await.doing(doing)?;
         without_sorting(&transaction, doing).await?;
         let sql = JobKind::ALL.iter().map(|kind| of_kind(*kind)).collect::<Vec<_>>().join(" union all ");
         let rows = query(&transaction, &sql, &[]).await.doing(doing)?;

@@ -1,10 +1,10 @@
 //! Leave to call a captioner: all workers share one budget and one circuit breaker for each provider, and no two ask the same
 //! thing about the same picture.
 
+use super::connections::Transaction;
 use super::error::Doing;
 use super::{Store, StoreError, Value, begin, commit, execute, query_one, query_opt};
 use crate::domain::{Attempt, CallId, FailureCode, ImageId, JobId, Question};
-use deadpool_postgres::Transaction;
 use std::time::Duration;
 use tokio_postgres::Row;
 

@@ -1,10 +1,10 @@
 //! The captions that an image had, and those that people write.
 
+use super::connections::Transaction;
 use super::error::Doing;
 use super::trace::Trace;
 use super::{Store, StoreError, Value, begin, commit, execute, parsed, query, query_opt};
 use crate::domain::{CaptionSource, HumanCaption, ImageId, ImageStatus, ModelName};
-use deadpool_postgres::Transaction;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 

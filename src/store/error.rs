@@ -1,6 +1,6 @@
 //! What can go wrong with the database, told apart by SQLSTATE and never by text.
 
-use deadpool_postgres::PoolError;
+use super::connections::PoolError;
 use tokio_postgres::error::SqlState;
 
 /// A failed read or write.

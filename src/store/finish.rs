@@ -3,13 +3,13 @@
 //! A statement of several parts is a transaction of its own and one trip to the server. Its parts see the rows as they were
 //! before it, and each hangs on `closed`, which is empty if the lease was lost.
 
+use super::connections::Lent;
 use super::error::Doing;
 use super::{History, Lease, Store, StoreError, Value, query_opt};
 use crate::domain::{
     Failure, FailureCode, FileKey, Finding, ImageStatus, JobKind, JobState, Metadata, PerceptualHash,
     ThumbnailFormat, ThumbnailSize,
 };
-use deadpool_postgres::Object;
 use serde_json::json;
 use std::time::Duration;
 use tokio_postgres::Row;
@@ -184,7 +184,7 @@ struct Closing<'a> {
 
 /// The files that were superseded; `None` if the lease was lost.
 async fn end_with_results(
-    client: &Object,
+    client: &Lent,
     closing: &Closing<'_>,
     made: &MadeImage,
 ) -> Result<Option<Vec<FileKey>>, StoreError> {
@@ -250,7 +250,7 @@ async fn end_with_results(
 
 /// Settles the image without new pictures, so no file is superseded; `None` if the lease was lost.
 async fn end_with_status(
-    client: &Object,
+    client: &Lent,
     closing: &Closing<'_>,
     caption: Option<&str>,
     failure: Option<&Failure>,
@@ -273,13 +273,13 @@ async fn end_with_status(
 }
 
 /// Ends the job and leaves its image as it is; `None` if the lease was lost.
-async fn end_alone(client: &Object, closing: &Closing<'_>) -> Result<Option<Vec<FileKey>>, StoreError> {
+async fn end_alone(client: &Lent, closing: &Closing<'_>) -> Result<Option<Vec<FileKey>>, StoreError> {
     let sql = format!("{CLOSED}, {} select job from closed", closing.history.recorded(7, 8));
     Ok(close(client, closing, &sql, &[]).await?.map(|_| Vec::new()))
 }
 
 async fn close(
-    client: &Object,
+    client: &Lent,
     Closing { lease, state, failure, history }: &Closing<'_>,
     sql: &str,
     own: &[Value<'_>],
@@ -293,7 +293,7 @@ async fn close(
 }
 
 /// Whether this very write went through before: the answer to it was lost, and it is being repeated.
-async fn was_ended(client: &Object, lease: Lease, state: JobState) -> Result<bool, StoreError> {
+async fn was_ended(client: &Lent, lease: Lease, state: JobState) -> Result<bool, StoreError> {
     let sql = "select 1 from jobs where id = $1 and attempt = $2 and state = $3";
     let values: [Value<'_>; 3] = [&lease.job.get(), &lease.attempt.get(), &state.as_str()];
     Ok(query_opt(client, sql, &values).await.doing("ending a job")?.is_some())

@@ -6,12 +6,12 @@
 //! far away: the walk goes on for a bounded number of rows, and the page tells where the next one is to go on.
 
 use super::conditions::Statement;
+use super::connections::Transaction;
 use super::error::{Doing, Fault};
 use super::record::summary;
 use super::selection::{FEW, Selection};
-use super::{ImageSummary, Store, StoreError, begin, commit, told, without_sorting};
+use super::{ImageSummary, Store, StoreError, begin, commit, query_planned, without_sorting};
 use crate::domain::{FindingCode, ImageFormat, ImageId, ImageStatus, Sha256};
-use deadpool_postgres::Transaction;
 use std::time::{Duration, Instant};
 use time::PrimitiveDateTime;
 use tokio_postgres::Row;
@@ -222,9 +222,8 @@ async fn few(
     Ok(Some(Found { images: images(selection, &rows)?, stopped: None }))
 }
 
-/// Planned anew each time: which way is best depends on the values.
 async fn run(client: &Transaction<'_>, statement: &Statement) -> Result<Vec<Row>, StoreError> {
-    told(&statement.sql, client.query_typed(&statement.sql, &statement.values())).await.map_err(|fault| {
+    query_planned(client, &statement.sql, &statement.values()).await.map_err(|fault| {
         match fault {
             // It says nothing of the state of the database.
             Fault::Driver(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {

@@ -10,6 +10,7 @@ mod caption_gaps;
 mod caption_permits;
 mod captions;
 mod conditions;
+mod connections;
 mod error;
 mod events;
 mod fill_in;
@@ -61,15 +62,16 @@ pub use uploads::{NewImage, Recorded};
 pub use webhooks::{Delivery, DeliveryAttempt, Replayed};
 
 use crate::settings::Database;
-use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts, Transaction,
-};
+use connections::{Connections, Lent, Pool, Transaction};
+use deadpool_postgres::{Runtime, Timeouts};
 use error::Doing;
 use secrecy::{ExposeSecret, SecretString};
-use statement::{answered, begin, commit, execute, query, query_one, query_opt, told};
+use statement::{
+    batch, begin, begin_reading, commit, execute, ping, query, query_one, query_opt, query_planned, rollback,
+};
 use std::time::Duration;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row};
 
 /// A value bound to a statement.
 type Value<'a> = &'a (dyn ToSql + Sync);
@@ -88,14 +90,8 @@ impl Store {
     /// If the URL cannot be understood.
     pub fn new(url: &SecretString, settings: &Database) -> Result<Self, StoreError> {
         let connection = connection(url, settings.wait)?;
-        let manager = Manager::from_config(
-            connection.clone(),
-            NoTls,
-            // Asked for a sign of life before it is lent again, so that nobody waits behind a statement that was given up.
-            ManagerConfig { recycling_method: RecyclingMethod::Verified },
-        );
         let wait = Some(settings.wait);
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(Connections::to(connection.clone()))
             .max_size(settings.max_connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
@@ -113,10 +109,10 @@ impl Store {
     /// If it is away.
     pub async fn check(&self) -> Result<(), StoreError> {
         let client = self.client("checking the connection").await?;
-        answered(client.simple_query("select 1")).await.doing("checking the connection").map(drop)
+        ping(&client).await.doing("checking the connection")
     }
 
-    async fn client(&self, doing: &'static str) -> Result<Object, StoreError> {
+    async fn client(&self, doing: &'static str) -> Result<Lent, StoreError> {
         self.pool.get().await.doing(doing)
     }
 }

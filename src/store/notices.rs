@@ -49,6 +49,12 @@ impl Notices {
         Subscription { receiver: self.sender.subscribe() }
     }
 
+    /// Tells the readers in this process alone, of what those in others need not hear: an upload that its own relay announces.
+    /// Should the process die before, another relay finds the job when it polls.
+    pub fn wake(&self, notice: Notice) {
+        self.tell(notice);
+    }
+
     async fn listen_for_ever(&self, store: &Store) {
         let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let (mut failures, mut outage) = (0, Outage::none());

@@ -1,11 +1,11 @@
 //! Asking again for what has failed: one image, or all of them in small transactions.
 
+use super::connections::Transaction;
 use super::error::Doing;
 use super::trace::Trace;
 use super::webhooks::replay_last;
 use super::{Store, StoreError, Value, begin, commit, parsed, query, query_one, query_opt};
 use crate::domain::{ImageId, ImageStatus, JobKind};
-use deadpool_postgres::Transaction;
 
 /// What became of a wish to process an image again.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 
 use super::error::{Doing, Fault};
 use super::record::{SUMMARY, summary};
-use super::{ImageSummary, Store, StoreError, Value, begin, commit, query_opt, told};
+use super::{ImageSummary, Store, StoreError, Value, batch, begin, commit, query_opt, query_planned};
 use crate::domain::{ImageId, PerceptualHash};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -96,8 +96,8 @@ impl Store {
         ];
         values.extend(probes.iter().map(|(_, probe)| (probe as Value<'_>, Type::INT8_ARRAY)));
         let sql = nearest(probes.iter().map(|(block, _)| *block));
-        told(LOOKING_UP, transaction.batch_execute(LOOKING_UP)).await.doing(DOING)?;
-        let rows = told(&sql, transaction.query_typed(&sql, &values)).await.map_err(given_up)?;
+        batch(&transaction, LOOKING_UP).await.doing(DOING)?;
+        let rows = query_planned(&transaction, &sql, &values).await.map_err(given_up)?;
         commit(transaction).await.doing(DOING)?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {

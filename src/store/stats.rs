@@ -1,9 +1,8 @@
 //! The statistics: kept counts, and percentiles over the latest runs. None of it reads the whole of a table.
 
 use super::error::Doing;
-use super::{Store, StoreError, answered, commit, query, query_one, without_sorting};
+use super::{Store, StoreError, begin_reading, commit, query, query_one, without_sorting};
 use std::collections::BTreeMap;
-use tokio_postgres::IsolationLevel;
 
 /// Over how many of the latest runs of a stage the percentiles are taken.
 const PERCENTILE_WINDOW: i64 = 1000;
@@ -75,9 +74,7 @@ impl Store {
     pub async fn stats(&self) -> Result<Stats, StoreError> {
         let doing = "reading the statistics";
         let mut client = self.client(doing).await?;
-        let snapshot =
-            client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let transaction = answered(snapshot.start()).await.doing(doing)?;
+        let transaction = begin_reading(&mut client).await.doing(doing)?;
         without_sorting(&transaction, doing).await?;
         let mut stats = Stats::default();
         for row in query(&transaction, "select name, n from tally_totals", &[]).await.doing(doing)? {

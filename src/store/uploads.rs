@@ -1,12 +1,12 @@
 //! An upload becomes a row and a job, or neither.
 
+use super::connections::{Session, Transaction};
 use super::error::Doing;
 use super::trace::Trace;
-use super::{Store, StoreError, answered, begin, commit, execute, query_one, query_opt};
+use super::{Store, StoreError, begin, commit, execute, query_one, query_opt, rollback};
 use crate::domain::{
     CallbackUrl, Caller, FileKey, IdempotencyKey, ImageFormat, ImageId, OriginalName, Sha256,
 };
-use deadpool_postgres::{GenericClient, Transaction};
 
 /// An upload whose file is durable and whose row is not there yet.
 #[derive(Debug, Clone)]
@@ -40,7 +40,8 @@ pub enum Recorded {
 }
 
 impl Store {
-    /// Writes the image and its job in one transaction, and wakes the relay.
+    /// Writes the image and its job in one transaction. Nobody is told: to wake the relay of each process for each upload would
+    /// be work for all of them, so whoever records an upload wakes its own; see [`super::Notices::wake`].
     ///
     /// # Errors
     /// If Postgres is away (then the row may or may not be there) or refuses.
@@ -63,7 +64,7 @@ impl Store {
                 && !claim_key(&transaction, key, id, image).await?
             {
                 // A twin was recorded meanwhile. Ours gives way and looks again.
-                answered(transaction.rollback()).await.doing(doing)?;
+                rollback(transaction).await.doing(doing)?;
                 continue;
             }
             commit(transaction).await.doing(doing)?;
@@ -120,7 +121,7 @@ async fn claim_key(
     Ok(taken.doing("claiming an idempotency key")? == 1)
 }
 
-async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId, StoreError> {
+async fn insert(client: &impl Session, image: &NewImage) -> Result<ImageId, StoreError> {
     let sql = "
         with image as (
             insert into images (original_name, format, sha256, size_bytes, original_key, callback_url)
@@ -128,7 +129,7 @@ async fn insert(client: &impl GenericClient, image: &NewImage) -> Result<ImageId
         ), job as (
             insert into jobs (image_id, kind, traceparent, tracestate) select id, 'image', $7, $8 from image
         )
-        select id, pg_notify('darkroom_jobs', 'image') from image";
+        select id from image";
     let trace = Trace::current();
     let row = query_one(
         client,

@@ -1,10 +1,10 @@
 //! The log of deliveries, and telling it all again.
 
+use super::connections::{Session, Transaction};
 use super::error::Doing;
 use super::trace::Trace;
 use super::{Store, StoreError, Value, begin, commit, execute, parsed, query, query_opt};
 use crate::domain::{CallbackUrl, ImageId, JobId, JobState};
-use deadpool_postgres::{GenericClient, Transaction};
 use serde::Deserialize;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -192,7 +192,7 @@ pub(super) async fn replay_last(
     Ok(rows.iter().map(|row| ImageId::new(row.get("image_id"))).collect())
 }
 
-async fn by_id(client: &impl GenericClient, job: JobId) -> Result<Option<Delivery>, StoreError> {
+async fn by_id(client: &impl Session, job: JobId) -> Result<Option<Delivery>, StoreError> {
     let sql =
         format!("select {DELIVERY} from jobs j join webhook_events e on e.id = j.event_id where j.id = $1");
     let found = query_opt(client, &sql, &[&job.get(), &SHOWN_ATTEMPTS]).await.doing("reading a delivery")?;

@@ -31,6 +31,7 @@ mod flow;
 mod fsck;
 mod full_tables;
 mod gallery;
+mod given_up;
 mod health;
 mod hostile;
 mod hostile_uploads;
