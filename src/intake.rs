@@ -166,12 +166,8 @@ impl Intake {
             return Err(IntakeError::Empty);
         }
         let format = probe::sniff(&buffer).ok_or(IntakeError::UnsupportedType)?;
-        // Nearly always the header is in the first bytes: then nothing has to be read again, and what is too large is known
-        // before the rest comes. What cannot be read from these may only lie behind them.
-        let header_came = match probe::probe(Cursor::new(&buffer)) {
-            Ok(header) => self.admit(&header).map(|()| true)?,
-            Err(_) => false,
-        };
+        // Nearly always it is in the first bytes, and nothing has to be read again.
+        let header = probe::probe(Cursor::new(&buffer)).ok();
         let mut file = self.files.create().await?;
         let mut digest = sha2::Sha256::new();
         let mut size_bytes = 0;
@@ -185,9 +181,12 @@ impl Intake {
             buffer.clear();
             self.fill(&mut buffer, &mut content).await?;
         }
-        if !header_came {
-            self.check_header(&mut file).await?;
-        }
+        let header = match header {
+            Some(header) => header,
+            None => read_header(&mut file).await?,
+        };
+        // Not before all has come: a client that is still sending might never see the answer.
+        self.admit(&header)?;
         Ok(Received { file, sha256: Sha256::new(digest.finalize().into()), size_bytes, format })
     }
 
@@ -206,14 +205,6 @@ impl Intake {
         filled.map_err(|_| IntakeError::Stalled(self.limits.idle))?.map_err(IntakeError::BrokenOff)
     }
 
-    async fn check_header(&self, file: &mut TempFile) -> Result<(), IntakeError> {
-        let reader = file.reader().await?;
-        let probed = tokio::task::spawn_blocking(move || probe::probe(io::BufReader::new(reader))).await;
-        let header =
-            probed.map_err(|panic| IntakeError::Undecodable(ProbeError::Io(io::Error::other(panic))))?;
-        self.admit(&header.map_err(IntakeError::Undecodable)?)
-    }
-
     const fn admit(&self, header: &Header) -> Result<(), IntakeError> {
         let limit = self.limits.max_pixels;
         if header.pixels() > limit {
@@ -229,6 +220,7 @@ impl Intake {
         let outcome = recording.map_err(|_| IntakeError::Unrecorded(self.limits.record))?;
         match &outcome {
             Ok(Recorded::New(_)) => self.notices.wake(Notice::JobDue(Some(JobKind::Image))),
+            // If there is a job after all, a relay finds it when it polls.
             Err(error) if error.is_transient() => {}
             _ => self.files.remove(&image.key).await?,
         }
@@ -238,4 +230,11 @@ impl Intake {
             Recorded::Mismatch => Err(IntakeError::IdempotencyMismatch),
         }
     }
+}
+
+async fn read_header(file: &mut TempFile) -> Result<Header, IntakeError> {
+    let reader = file.reader().await?;
+    let probed = tokio::task::spawn_blocking(move || probe::probe(io::BufReader::new(reader))).await;
+    let panicked = |panic| Err(ProbeError::Io(io::Error::other(panic)));
+    probed.unwrap_or_else(panicked).map_err(IntakeError::Undecodable)
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_postgres::{Error, GenericClient, IsolationLevel, NoTls, Statement};
 
-/// A connection that has rested for longer is asked for a sign of life before it is lent: what lies between us and the server
-/// may have forgotten it.
+/// A connection that was lent last longer ago is asked for a sign of life before it is lent again: what lies between us and the
+/// server may have forgotten it.
 const RESTED: Duration = Duration::from_secs(1);
 
 /// Makes connections, and looks at those that come back.
@@ -29,7 +29,7 @@ pub(super) struct Connection {
     unanswered: Unanswered,
 }
 
-/// How many statements were given up before they were answered: their time was over, or whoever asked is gone.
+/// How many statements were not answered well: they were refused, their time was over, or whoever asked is gone.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered(AtomicUsize);
 
@@ -69,7 +69,9 @@ impl managed::Manager for Connections {
     }
 
     /// Nobody shall wait behind a statement that was given up, so a connection that owes an answer is not lent before it came.
-    /// One that has answered everything, and just now, needs not be asked: that would be a second trip for each statement.
+    /// Nor is one whose last answer was an error before it has shown that it lives: it may have been the server's last word.
+    /// One that has answered well, and just now, needs not be asked: that would be a second trip each time it is lent. (A
+    /// rollback that nobody waited for is answered in its turn, before what comes next.)
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
         let Connection { client, unanswered } = connection;
         if client.is_closed() {
@@ -107,12 +109,15 @@ impl Unanswered {
         self.0.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts what is asked until it is answered; if that is never, for ever.
-    pub(super) async fn while_asking<T>(&self, asked: impl Future<Output = T>) -> T {
+    /// Counts what is asked until it is answered well; if it never is, until the connection has shown that it lives.
+    pub(super) async fn while_asking<T>(
+        &self,
+        asked: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        let answer = asked.await;
+        let answer = asked.await?;
         self.0.fetch_sub(1, Ordering::Relaxed);
-        answer
+        Ok(answer)
     }
 }
 
@@ -160,14 +165,19 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
+    /// What is owed once this was asked, if it was answered and nothing was owed before.
+    fn owed(unanswered: &Unanswered, asked: impl Future<Output = Result<(), Error>>) -> bool {
+        unanswered.while_asking(asked).now_or_never();
+        unanswered.any()
+    }
+
     #[test]
-    fn an_answer_is_owed_until_it_comes_and_for_ever_if_nobody_waits_for_it() {
-        let unanswered = Unanswered::default();
-        assert_eq!(unanswered.while_asking(std::future::ready(7)).now_or_never(), Some(7));
-        assert!(!unanswered.any());
-        assert_eq!(unanswered.while_asking(std::future::pending::<()>()).now_or_never(), None);
-        assert!(unanswered.any());
-        unanswered.while_asking(std::future::ready(())).now_or_never();
-        assert!(unanswered.any(), "another answer does not settle it");
+    fn an_answer_is_owed_unless_it_came_and_was_good() {
+        let refused = || "no url".parse::<tokio_postgres::Config>().map(drop);
+        let (good, given_up, bad) = <[Unanswered; 3]>::default().into();
+        assert!(!owed(&good, std::future::ready(Ok(()))));
+        assert!(owed(&given_up, std::future::pending()));
+        assert!(owed(&bad, std::future::ready(refused())));
+        assert!(owed(&bad, std::future::ready(Ok(()))), "another answer does not settle it");
     }
 }

@@ -1,4 +1,5 @@
-//! What Postgres tells those who wait: a notification arrives when, and only if, its transaction commits.
+//! What Postgres tells those who wait (a notification arrives when, and only if, its transaction commits), and what one part of
+//! a process tells the others.
 
 use super::{Store, StoreError};
 use crate::domain::{Backoff, ImageId, JobKind, Outage, reason};
@@ -50,7 +51,7 @@ impl Notices {
     }
 
     /// Tells the readers in this process alone, of what those in others need not hear: an upload that its own relay announces.
-    /// Should the process die before, another relay finds the job when it polls.
+    /// Should that be ending, or be out of touch with the broker, another relay finds the job when it polls.
     pub fn wake(&self, notice: Notice) {
         self.tell(notice);
     }

@@ -77,7 +77,7 @@ mod tests {
                 with image as (
                     insert into images (original_name) values ($1) returning id
                 ), job as (insert into jobs (image_id, kind) select id, 'image' from image)
-                select id, pg_notify('darkroom_jobs', 'from secrets') from image",
+                select id, pg_notify('darkroom_images', 'from secrets') from image",
                 "INSERT images INSERT jobs",
             ),
             (

@@ -95,7 +95,8 @@ const LOBES: f64 = 3.0;
 /// series.
 fn lanczos(distance: f64) -> f64 {
     let distance = distance.abs();
-    if distance == 0.0 {
+    // As good as none; the quotient below has no value there.
+    if distance < 1e-9 {
         return 1.0;
     }
     if distance >= LOBES {
