@@ -18,8 +18,9 @@ rows! { "load":
     }
 }
 
-/// Megabytes of memory that a process may take more than when it was warm, at any moment of a trial.
-const MORE_MEGABYTES: u64 = 128;
+/// Megabytes of memory that a process may take more than when it was warm, at any moment of a trial. A thousand uploads at once
+/// take 112 to 128, the more the busier the machine is: how many are in the midst of sending is up to chance.
+const MORE_MEGABYTES: u64 = 160;
 
 /// Twice: what a crowd leaves behind in buffers, the next one finds there, and nothing grows.
 async fn a_thousand_uploads_at_once(arena: Arena) {
