@@ -22,6 +22,9 @@ rows! { "load":
 /// take 112 to 128, the more the busier the machine is: how many are in the midst of sending is up to chance.
 const MORE_MEGABYTES: u64 = 160;
 
+/// How long a thousand may take: the last one waits for all others, while other trials take their share of the machine.
+const A_CROWD: Duration = PATIENCE.saturating_mul(3);
+
 /// Twice: what a crowd leaves behind in buffers, the next one finds there, and nothing grows.
 async fn a_thousand_uploads_at_once(arena: Arena) {
     let mut site = arena.site(&[]).await;
@@ -30,8 +33,7 @@ async fn a_thousand_uploads_at_once(arena: Arena) {
         let mut watch = Watch::start(&site, "api 0");
         let uploads = (0..1000).map(|_| {
             let (ledger, caller, file) = (&site.ledger, &site.caller, site.file());
-            // The last one waits for all others, while other trials take their share of the machine.
-            async move { ledger.deliver(caller, &file, Fate::Success, 3 * PATIENCE).await }
+            async move { ledger.deliver(caller, &file, Fate::Success, A_CROWD).await }
         });
         let begun = Instant::now();
         let ids = watch.during(join_all(uploads)).await;
@@ -39,7 +41,7 @@ async fn a_thousand_uploads_at_once(arena: Arena) {
         assert!(ids.iter().all(Option::is_some), "each is acknowledged in the end");
         let distinct: std::collections::BTreeSet<_> = ids.iter().flatten().collect();
         assert_eq!(distinct.len(), 1000);
-        site.quiet().await;
+        site.quiet_within(A_CROWD).await;
         watch.report(wave);
         // Once: the second crowd is held against what the first one has left.
         if wave == FIRST {
