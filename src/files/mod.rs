@@ -17,7 +17,9 @@ pub use temp::TempFile;
 use crate::domain::{FileKey, Sha256};
 use crate::settings::{self, FilesPlace};
 use bucket::Bucket;
+use error::Doing;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::pin::Pin;
 use tokio::io::AsyncRead;
 use volume::Volume;
@@ -253,6 +255,17 @@ impl Files {
         };
         if owner == installation { Ok(()) } else { Err(FileError::Foreign { path, owner }) }
     }
+}
+
+/// Work that blocks, on the pool of threads for it, which finishes what it began even if whoever asked is gone. Should it
+/// panic, that is an error while doing this to `what`.
+async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    what: &'static str,
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.unwrap_or_else(|panic| Err(std::io::Error::other(panic)).doing(doing, Path::new(what)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Finding what nobody may need any more. Who needs a file is not known here; the relay asks the store.
 
-use super::error::Doing;
 use super::volume::entries;
-use super::{FileError, Files, Kept};
+use super::{FileError, Files, Kept, blocking};
 use crate::domain::FileKey;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -44,7 +43,7 @@ impl Files {
     /// If the volume is away.
     pub async fn shelves(&self) -> Result<Vec<Shelf>, FileError> {
         match self.kept.clone() {
-            Kept::Volume(volume) => blocking(move || volume.shelves()).await,
+            Kept::Volume(volume) => blocking("sweeping", "the volume", move || volume.shelves()).await,
             // Looking which of them exist would cost as many requests, and fail on any name that is none of ours.
             Kept::Bucket(_) => Ok(Shelf::all()),
         }
@@ -58,7 +57,7 @@ impl Files {
         match self.kept.clone() {
             Kept::Volume(volume) => {
                 let shelf = shelf.clone();
-                blocking(move || volume.aged(&shelf, age)).await
+                blocking("sweeping", "the volume", move || volume.aged(&shelf, age)).await
             }
             Kept::Bucket(bucket) => bucket.aged(shelf, age).await,
         }
@@ -70,10 +69,14 @@ impl Files {
     /// If the volume is away.
     pub async fn remove_temporary(&self, age: Duration) -> Result<usize, FileError> {
         match self.kept.clone() {
-            Kept::Volume(volume) => blocking(move || remove_older(&volume.temporary(), age)).await,
+            Kept::Volume(volume) => {
+                blocking("sweeping", "the volume", move || remove_older(&volume.temporary(), age)).await
+            }
             // Before the first upload there is no folder.
             Kept::Bucket(bucket) if !bucket.temporary().exists() => Ok(0),
-            Kept::Bucket(bucket) => blocking(move || remove_older(&bucket.temporary(), age)).await,
+            Kept::Bucket(bucket) => {
+                blocking("sweeping", "the volume", move || remove_older(&bucket.temporary(), age)).await
+            }
         }
     }
 }
@@ -94,12 +97,4 @@ fn remove_older(folder: &Path, age: Duration) -> Result<usize, FileError> {
 /// What claims to come from the future is not old.
 pub(super) fn is_older(written: SystemTime, age: Duration) -> bool {
     SystemTime::now().duration_since(written).is_ok_and(|since| since > age)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
-) -> Result<T, FileError> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined
-        .unwrap_or_else(|panic| Err(std::io::Error::other(panic)).doing("sweeping", Path::new("the volume")))
 }

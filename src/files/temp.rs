@@ -1,7 +1,7 @@
 //! A file that is being written; dropped before it is kept, it is gone.
 
-use super::FileError;
 use super::error::Doing;
+use super::{FileError, blocking};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use tokio::fs;
@@ -29,7 +29,7 @@ impl TempFile {
     pub(super) async fn create(folder: &Path) -> Result<Self, FileError> {
         let path = fresh(folder);
         // The guard goes where the opening goes: a caller that is gone when the file comes to be leaves none behind.
-        let (file, path) = blocking("creating", move || opened(path)).await?;
+        let (file, path) = blocking("creating", "a file", move || opened(path)).await?;
         Ok(Self { file: fs::File::from_std(file), path })
     }
 
@@ -65,7 +65,7 @@ impl TempFile {
         self.flush().await?;
         let Self { file, path } = self;
         let file = file.into_std().await;
-        blocking("keeping", move || keep(&file, &path, &to)).await
+        blocking("keeping", "a file", move || keep(&file, &path, &to)).await
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn put(folder: &Path, content: Vec<u8>, to: PathBuf) -> Result<
         file.write_all(&content).doing("writing", &path.0)?;
         keep(&file, &path, &to)
     };
-    blocking("keeping", writing).await
+    blocking("keeping", "a file", writing).await
 }
 
 /// A name that nothing has. The guard is there before the file.
@@ -94,15 +94,6 @@ fn opened(path: RemovedOnDrop) -> Result<(std::fs::File, RemovedOnDrop), FileErr
 fn keep(file: &std::fs::File, from: &RemovedOnDrop, to: &Path) -> Result<(), FileError> {
     file.sync_all().doing("syncing", &from.0)?;
     rename(&from.0, to)
-}
-
-/// The pool finishes what it began even if the request that asked for it is gone.
-async fn blocking<T: Send + 'static>(
-    doing: &'static str,
-    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
-) -> Result<T, FileError> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.unwrap_or_else(|panic| Err(std::io::Error::other(panic)).doing(doing, Path::new("a file")))
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), FileError> {

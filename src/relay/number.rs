@@ -5,11 +5,11 @@ use super::recovery::repeat;
 use crate::store::{Notice, StoreError, Subscription};
 use std::time::Duration;
 
-/// What happens within this time is numbered by one statement. It is also all that an event waits for.
+/// What happens within this time is numbered by one statement. It is also all that an event waits for, once a relay is told.
 const GATHERED: Duration = Duration::from_millis(50);
 
 impl Relay {
-    /// Each relay is woken by whatever happens, and the first one there numbers it; the others find nothing left.
+    /// An upload wakes the relay of its own process, and all else each of them; the first one there numbers it; the others find nothing left.
     pub(super) async fn number_events_for_ever(&self) {
         repeat("numbering events", GATHERED, |health| async move {
             if health.is_failing() {

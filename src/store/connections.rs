@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
-    /// What is owed once this was asked, if it was answered and nothing was owed before.
+    /// Whether an answer is owed once this was asked as well.
     fn owed(unanswered: &Unanswered, asked: impl Future<Output = Result<(), Error>>) -> bool {
         unanswered.while_asking(asked).now_or_never();
         unanswered.any()

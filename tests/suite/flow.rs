@@ -357,3 +357,14 @@ async fn pictures_are_served_for_caches_and_ranges() {
 pub fn stage<'a>(image: &'a Value, name: &str) -> &'a Value {
     image["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap()
 }
+
+/// By polling it would be found after all tests have given up. The first upload may be, since a relay looks when it begins.
+#[tokio::test]
+async fn an_upload_wakes_the_relay() {
+    let ground = Ground::new(Carrier::InProcess).await;
+    let app = ground.start(Role::Standalone, &[("DARKROOM_RELAY__POLL_SECONDS", "3600")]).await;
+    for name in ["first.jpg", "second.jpg"] {
+        let id = app.client.upload(name, &pictures::jpeg(40, 30)).await;
+        assert_eq!(app.client.settled(id).await["status"], "success", "{name}");
+    }
+}
