@@ -43,7 +43,7 @@ async fn a_receiver_that_hangs_keeps_no_other_waiting() {
 
     // All that were put off are made once it answers.
     hanging.set(Reply::new(200, ""));
-    proxy.cut();
+    proxy.cut_off().await;
     proxy.heal();
     for image in images {
         ended(&app.client, image, "delivered").await;

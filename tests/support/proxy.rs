@@ -55,7 +55,8 @@ impl Proxy {
         Self { address, state, connections, task }
     }
 
-    /// Cuts all connections, and refuses new ones until [`Proxy::heal`].
+    /// Cuts all connections, and refuses new ones until [`Proxy::heal`]. To heal it before it has got round to cutting is to
+    /// cut nothing: [`Proxy::cut_off`] waits.
     pub fn cut(&self) {
         self.state.send_replace(State::Cut);
     }
