@@ -46,7 +46,7 @@ const HOUSE: &str = "
 const HANDFULS: [(&str, &str); 3] = [
     ("everyday", "bytes rand secrecy serde serde_json thiserror time tracing"),
     ("async", "futures_util tokio tokio_util"),
-    ("codecs", "exif fast_image_resize jpeg_encoder jpeg_reducer moxcms png"),
+    ("codecs", "exif fast_image_resize jpeg_reducer jpeg_writer moxcms png"),
 ];
 
 /// The rooms that are crates, so that what their pixels cost at run time does not make everything cost time to compile.
