@@ -17,7 +17,7 @@ from PIL import Image
 
 import looks
 import report
-from measured import DARKROOM, DRAFT, FULL, PEERS, SHARP, SIZES, Measured
+from measured import DARKROOM, DRAFT, FULL, PEERS, SHARP, SIZES, Measured, Seen
 
 HERE = Path(__file__).parent
 
@@ -41,7 +41,7 @@ def main() -> None:
     for file, picture in measured.items():
         tell(f"looks: {file.name}")
         if not picture.failures:
-            picture.ssim = look(file, commands)
+            picture.ssim, picture.ssim_encoded = look(file, commands, picture.file_format)
     tell("")
     print(report.markdown(list(measured.values())))
     print(f"\n{arguments.rounds} rounds on core {arguments.core}: {conditions(arguments.tools)}.")
@@ -99,15 +99,20 @@ def one_round(picture: Measured, file: Path, commands: dict[str, list[str]], tur
         picture.bytes[peer] = result["bytes"]
 
 
-def look(file: Path, commands: dict[str, list[str]]) -> dict[str, dict[str, float]]:
-    """The SSIM of Darkroom's and sharp's thumbnails, before encoding, by size."""
-    seen = {}
+def look(file: Path, commands: dict[str, list[str]], file_format: str) -> tuple[Seen, Seen]:
+    """The SSIM of Darkroom's and sharp's thumbnails, before encoding and encoded, by size."""
+    before, encoded = {}, {}
     reference = looks.Reference(str(file))
     for peer in [DARKROOM, SHARP]:
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([*commands[peer], str(file), "--pixels", folder], check=True)
-            seen[peer] = {size: looks.ssim_to(reference, f"{folder}/{size}.png") for size in SIZES}
-    return seen
+            format_of_peer = [] if peer == DARKROOM else [file_format]
+            subprocess.run([*commands[peer], str(file), "--looks", folder, *format_of_peer], check=True)
+            made = Path(folder)
+            before[peer] = {size: looks.ssim_before_encoding(reference, made, size) for size in SIZES}
+            encoded[peer] = {
+                size: looks.ssim_to(reference, made / f"{size}.encoded.{file_format}") for size in SIZES
+            }
+    return before, encoded
 
 
 def conditions(tools: Path) -> str:

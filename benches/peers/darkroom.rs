@@ -1,11 +1,13 @@
 //! Makes both thumbnails of a picture again and again, as the worker does, and prints what it took as a line of JSON.
 //! `benches/peers/run` starts it in turns with the programs beside it.
 //!
-//! `FILE WARMUP ITERATIONS` measures; `FILE --pixels FOLDER` writes the thumbnails as they are before encoding.
+//! `FILE WARMUP ITERATIONS` measures; `FILE --looks FOLDER` writes the thumbnails as they are before encoding, and encoded.
 
 #![allow(clippy::print_stdout, missing_docs, reason = "a benchmark is run by hand and prints")]
 
-use darkroom::pipeline::{Limits, Pixels, Rendered, Thumbnails, make_thumbnails, read_metadata, render};
+use darkroom::pipeline::{
+    Limits, Picture, Pixels, Rendered, Thumbnails, encode, make_thumbnails, read_metadata, render,
+};
 use darkroom::probe::probe;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
@@ -20,7 +22,7 @@ const LIMITS: Limits = Limits { max_pixels: 1 << 30, memory_budget_bytes: 1 << 3
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Vec::from_iter(env::args().skip(1));
     match Vec::from_iter(arguments.iter().map(String::as_str))[..] {
-        [file, "--pixels", folder] => write_pixels(file, Path::new(folder)),
+        [file, "--looks", folder] => write_looks(file, Path::new(folder)),
         [file, warmup, iterations] => measure(file, warmup.parse()?, iterations.parse()?),
         // A plain `cargo bench` starts this too.
         _ => {
@@ -61,13 +63,24 @@ fn process(file: &str) -> Result<Thumbnails, Box<dyn Error>> {
     Ok(make_thumbnails(&bytes, &header, metadata.orientation, &LIMITS, &|| false)?)
 }
 
-fn write_pixels(file: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
+fn write_looks(file: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
     let bytes = fs::read(file)?;
     let header = probe(Cursor::new(&bytes))?;
     let orientation = read_metadata(&bytes, &header).orientation;
     let Rendered { small, medium, .. } = render(&bytes, &header, orientation, &LIMITS, &|| false)?;
-    write_png(&small, &folder.join("128.png"))?;
-    write_png(&medium, &folder.join("512.png"))
+    for (size, picture) in [("128", small), ("512", medium)] {
+        let encoded = encode(&picture)?;
+        fs::write(folder.join(format!("{size}.encoded.{}", encoded.format.extension())), encoded.bytes)?;
+        match picture {
+            Picture::Pixels(pixels) => write_png(&pixels, &folder.join(format!("{size}.png")))?,
+            Picture::Planes(planes) => {
+                for (plane, name) in planes.all().into_iter().zip(["y", "cb", "cr"]) {
+                    write_png(plane, &folder.join(format!("{size}.{name}.png")))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn write_png(pixels: &Pixels, path: &Path) -> Result<(), Box<dyn Error>> {

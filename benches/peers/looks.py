@@ -2,15 +2,25 @@
 
 The reference is decoded in full, turned upright, brought to sRGB by the embedded profile if there is one,
 and reduced in one step by Lanczos (three lobes), in floating point and gamma space, colour weighted by alpha.
+
+A thumbnail that is made of luminance and colour differences of half its size is held against such a reduction of
+luminance and differences, each at its own size.
 """
 
 import io
+from math import ceil
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+# ITU-T T.871, clause 7.
+TO_Y = (0.299, 0.587, 0.114)
+TO_CB = (-0.168736, -0.331264, 0.5)
+TO_CR = (0.5, -0.418688, -0.081312)
 
 Image.MAX_IMAGE_PIXELS = None
 
@@ -28,7 +38,28 @@ class Reference:
         return np.clip([np.asarray(plane, np.float64) for plane in reduced], 0, 255)
 
 
-def ssim_to(reference: Reference, thumbnail: str) -> float:
+    def difference_at(self, weights: tuple[float, float, float], size: tuple[int, int]) -> np.ndarray:
+        """A colour difference at half of the given size, rounded up. Of an odd side, the last sample reaches beyond."""
+        plane = np.asarray(sum(w * np.asarray(p) for w, p in zip(weights, self.planes[:3], strict=True)), np.float32)
+        half = tuple(-(-side // 2) for side in size)
+        height, width = plane.shape
+        box = (0.0, 0.0, width * 2 * half[0] / size[0], height * 2 * half[1] / size[1])
+        beyond = ((0, ceil(box[3]) - height), (0, ceil(box[2]) - width))
+        wide = Image.fromarray(np.pad(plane, beyond, "edge"))
+        return np.clip(np.asarray(wide.resize(half, Image.Resampling.LANCZOS, box), np.float64) + 128, 0, 255)
+
+
+def ssim_before_encoding(reference: Reference, folder: Path, size: str) -> float:
+    """The SSIM of the thumbnail that a peer has put into this folder: mean of its colours, or of its planes."""
+    if (folder / f"{size}.png").exists():
+        return ssim_to(reference, folder / f"{size}.png")
+    y, cb, cr = (np.asarray(Image.open(folder / f"{size}.{plane}.png"), np.float64) for plane in ("y", "cb", "cr"))
+    of = y.shape[1], y.shape[0]
+    best = [np.tensordot(TO_Y, reference.at(of)[:3], 1), *(reference.difference_at(to, of) for to in (TO_CB, TO_CR))]
+    return float(np.mean([ssim(a, b) for a, b in zip((y, cb, cr), best, strict=True)]))
+
+
+def ssim_to(reference: Reference, thumbnail: Path) -> float:
     """The SSIM of the thumbnail in this file: mean of red, green and blue; on white or on black, if worse."""
     picture = Image.open(thumbnail).convert("RGBA")
     ours, best = premultiplied(picture), reference.at(picture.size)

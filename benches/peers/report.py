@@ -1,17 +1,19 @@
 """What was measured, as tables in Markdown."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import prod
 from statistics import mean, median
 
-from measured import DARKROOM, FULL, PEERS, SHARP, SIZES, Measured
+from measured import DARKROOM, FULL, PEERS, SHARP, SIZES, Measured, Seen
 
 RATIOS = ["sharp ÷ Darkroom", "Pillow ÷ Darkroom"]
 NOTHING = "–"
 
 
 def markdown(pictures: list[Measured]) -> str:
-    return "\n\n".join([speed(pictures), memory(pictures), sizes(pictures), looks(pictures)])
+    before = looks("before encoding", pictures, lambda picture: picture.ssim)
+    encoded = looks("encoded", pictures, lambda picture: picture.ssim_encoded)
+    return "\n\n".join([speed(pictures), memory(pictures), sizes(pictures), before, encoded])
 
 
 def speed(pictures: list[Measured]) -> str:
@@ -52,9 +54,9 @@ def sizes(pictures: list[Measured]) -> str:
     return table("Bytes of the thumbnails", columns, rows)
 
 
-def looks(pictures: list[Measured]) -> str:
+def looks(when: str, pictures: list[Measured], seen_of: Callable[[Measured], Seen]) -> str:
     columns = [(size, peer) for size in SIZES for peer in (DARKROOM, SHARP)]
-    seen = [[picture.ssim.get(peer, {}).get(size) for size, peer in columns] for picture in pictures]
+    seen = [[seen_of(picture).get(peer, {}).get(size) for size, peer in columns] for picture in pictures]
     rows = [
         [picture.name, *(f"{ssim:.4f}" if ssim is not None else NOTHING for ssim in row)]
         for picture, row in zip(pictures, seen, strict=True)
@@ -63,7 +65,7 @@ def looks(pictures: list[Measured]) -> str:
     if complete:
         for name, of in ("**mean**", mean), ("**worst**", min):
             rows.append([name, *(f"{of(column):.4f}" for column in zip(*complete, strict=True))])
-    return table("Likeness to the best thumbnail: SSIM", [f"{size}: {peer}" for size, peer in columns], rows)
+    return table(f"Likeness to the best thumbnail, {when}: SSIM", [f"{size}: {peer}" for size, peer in columns], rows)
 
 
 def round_ratios(picture: Measured, peer: str) -> list[float]:

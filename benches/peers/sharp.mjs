@@ -1,7 +1,7 @@
 // The same work with sharp (libvips): both thumbnails from one decode, on one thread.
 //
 // FILE WARMUP ITERATIONS jpg|png   measures, and prints a line of JSON
-// FILE --pixels FOLDER             writes the thumbnails as they are before encoding, as PNG
+// FILE --looks FOLDER jpg|png      writes the thumbnails as they are before encoding, as PNG, and encoded
 
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -53,10 +53,13 @@ async function measure(file, warmup, iterations, format) {
   console.log(JSON.stringify({ cpu_ms, bytes, idle_kib, peak_kib: peakKib() }));
 }
 
-async function writePixels(file, folder) {
+async function writeLooks(file, folder, format) {
   const medium = await decode(await readFile(file));
-  await medium().png().toFile(join(folder, '512.png'));
-  await medium().resize(128, 128, inside).png().toFile(join(folder, '128.png'));
+  const small = () => medium().resize(128, 128, inside);
+  for (const [size, picture] of Object.entries({ 512: medium, 128: small })) {
+    await picture().png().toFile(join(folder, `${size}.png`));
+    await encode(picture(), format).toFile(join(folder, `${size}.encoded.${format}`));
+  }
 }
 
 // The most resident memory that this process has had, in KiB.
@@ -65,5 +68,5 @@ function peakKib() {
 }
 
 const [file, ...rest] = process.argv.slice(2);
-if (rest[0] === '--pixels') await writePixels(file, rest[1]);
+if (rest[0] === '--looks') await writeLooks(file, rest[1], rest[2]);
 else await measure(file, Number(rest[0]), Number(rest[1]), rest[2]);

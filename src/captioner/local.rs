@@ -117,7 +117,7 @@ mod built_in {
         let corrupt = |what: String| Failure::permanent(FailureCode::Corrupt, what);
         let header = probe(Cursor::new(picture)).map_err(|error| corrupt(reason(&error)))?;
         let drawn = render(picture, &header, Orientation::UPRIGHT, &LIMITS, cancelled)?.medium;
-        let samples = drawn.rgb_on_white();
+        let samples = drawn.to_pixels()?.rgb_on_white();
         let picture = Picture::new(drawn.width(), drawn.height(), &samples);
         let picture = picture.map_err(|error| corrupt(reason(&error)))?;
         match model.caption(&picture, cancelled) {

@@ -5,7 +5,7 @@ use crate::error::{Error, Feature};
 use crate::frame::{Frame, Process};
 use crate::marker::{DNL, EOI, SOI, SOS, Segments};
 use crate::options::{Damage, Options, Reduction};
-use crate::output::{Picture, Plan, Rows};
+use crate::output::{Picture, Plan, PlaneRow, PlaneSize, Rows, Take};
 use crate::run::Run;
 use crate::scan::{ScanHeader, Store};
 use crate::{entropy, output};
@@ -133,7 +133,23 @@ impl<'a> Decoder<'a> {
         None
     }
 
-    /// The most memory that [`Decoder::decode`] allocates, in bytes. What it hands out is included, but not the file,
+    /// How large a component is after reduction, as [`Decoder::decode_planes`] hands it out; `None` if there are not so many.
+    #[must_use]
+    pub fn plane_size(&self, component: usize, reduction: Reduction) -> Option<PlaneSize> {
+        let (plan, named) = (Plan::planar(&self.frame, reduction), self.frame.components.get(component)?);
+        let (width, height) = plan.components.get(component)?.size;
+        let covered = |side: u32, factor: u32, most: u32| {
+            f64::from(side) * f64::from(reduction.eighths() * factor) / f64::from(8 * most)
+        };
+        Some(PlaneSize {
+            width: width as u32,
+            height: height as u32,
+            across: covered(self.info.width, named.h, self.frame.h_max),
+            down: covered(self.info.height, named.v, self.frame.v_max),
+        })
+    }
+
+    /// The most memory that [`Decoder::decode`] or [`Decoder::decode_planes`] allocates, in bytes. What it hands out is included, but not the file,
     /// nor what a caller makes of the rows.
     #[must_use]
     pub fn memory_bytes(&self, reduction: Reduction) -> u64 {
@@ -158,6 +174,27 @@ impl<'a> Decoder<'a> {
         options: &Options<'_>,
         take: &mut dyn FnMut(Rows<'_>),
     ) -> Result<Option<Error>, Error> {
+        self.run(options, Take::Pixels(take))
+    }
+
+    /// Decodes the picture as [`Decoder::decode`] does, but hands out each component by itself, as it is coded: with
+    /// fewer samples than the others where it is subsampled, and without conversion of colours. Rows of a component come in
+    /// order, from above.
+    ///
+    /// For who goes on with components of their own sizes, such as an encoder. All components are reduced alike, so that
+    /// of one that is subsampled less has to be read.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::decode`].
+    pub fn decode_planes(
+        &self,
+        options: &Options<'_>,
+        take: &mut dyn FnMut(PlaneRow<'_>),
+    ) -> Result<Option<Error>, Error> {
+        self.run(options, Take::Planes(take))
+    }
+
+    fn run(&self, options: &Options<'_>, take: Take<'_>) -> Result<Option<Error>, Error> {
         let limits = &options.limits;
         if u64::from(self.info.width) * u64::from(self.info.height) > limits.max_pixels {
             return Err(Error::Limit { what: "pixels", limit: limits.max_pixels });

@@ -38,6 +38,9 @@
 //! Eight blocks lie side by side in memory, coefficient by coefficient, and are transformed together: plain loops over
 //! them are what a compiler makes vector instructions of, on any machine.
 //!
+//! Who goes on with components, as an encoder does, takes them by themselves ([`Decoder::decode_planes`]): then all are reduced
+//! alike, and one that is subsampled stays so.
+//!
 //! # Skipping
 //!
 //! In the zigzag order of a scan, the last coefficient that is needed has the number 4 for 2 × 2 samples, 12 for
@@ -90,4 +93,4 @@ pub use decoder::{Decoder, Info};
 pub use error::{Error, Feature};
 pub use frame::Process;
 pub use options::{Damage, Limits, Options, Reduction, Scrutiny};
-pub use output::{Picture, Rows};
+pub use output::{Picture, PlaneRow, PlaneSize, Rows};

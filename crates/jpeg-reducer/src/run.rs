@@ -5,25 +5,24 @@ use crate::error::Error;
 use crate::frame::Process;
 use crate::marker::{SOS, Segments};
 use crate::options::{Damage, Options};
-use crate::output::{Plan, Rows, Strips};
+use crate::output::{Plan, Strips, Take};
 use crate::scan::{ProgressiveScan, ScanHeader, SequentialScan, Store, Survey};
 use crate::tables::Tables;
 
-pub(crate) struct Run<'r> {
+pub(crate) struct Run<'r, 't> {
     decoder: &'r Decoder<'r>,
     options: &'r Options<'r>,
-    take: &'r mut dyn FnMut(Rows<'_>),
+    take: Take<'t>,
     plan: Plan,
     tables: Tables,
 }
 
-impl<'r> Run<'r> {
-    pub(crate) fn new(
-        decoder: &'r Decoder<'r>,
-        options: &'r Options<'r>,
-        take: &'r mut dyn FnMut(Rows<'_>),
-    ) -> Self {
-        let plan = Plan::new(&decoder.frame, options.reduction);
+impl<'r, 't> Run<'r, 't> {
+    pub(crate) fn new(decoder: &'r Decoder<'r>, options: &'r Options<'r>, take: Take<'t>) -> Self {
+        let plan = match take {
+            Take::Pixels(_) => Plan::new(&decoder.frame, options.reduction),
+            Take::Planes(_) => Plan::planar(&decoder.frame, options.reduction),
+        };
         Self { decoder, options, take, plan, tables: Tables::default() }
     }
 
@@ -89,7 +88,7 @@ impl<'r> Run<'r> {
             if damage.is_some() && self.options.damage == Damage::Refuse {
                 return Ok(damage);
             }
-            strips.finish_row(self.take);
+            strips.finish_row(&mut self.take);
         }
         Ok(damage.or_else(|| scan.finish().err()))
     }
@@ -217,7 +216,7 @@ impl<'r> Run<'r> {
                     }
                 }
             }
-            strips.finish_row(self.take);
+            strips.finish_row(&mut self.take);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From a file to pixels: the one door to all decoders.
 
 use super::pixels::Pixels;
+use super::planes::Part;
 use super::resize::Extent;
 use super::{Cancelled, Limits, jpeg, png};
 use darkroom_domain::{Failure, ImageFormat};
@@ -9,15 +10,24 @@ use darkroom_probe::Header;
 /// Embedded colour profiles above this size are ignored. Those of printing presses have 0.5 to 3 MB.
 pub(super) const MAX_PROFILE_BYTES: usize = 4 << 20;
 
-/// What a file holds.
-pub(super) struct Decoded {
-    /// The picture as stored, not yet upright: at the width that was asked for, its height at least that of the
-    /// thumbnail. It has alpha only if it is transparent, and then colours are multiplied by it.
-    pub(super) pixels: Pixels,
-    /// The part of them that is the picture.
-    pub(super) extent: Extent,
-    /// The embedded ICC profile.
-    pub(super) profile: Option<Vec<u8>>,
+/// What a file holds, as stored: not yet upright.
+pub(super) enum Decoded {
+    /// Pixels, at the width that was asked for, their height at least that of the thumbnail.
+    Pixels {
+        /// They have alpha only if the picture is transparent, and then colours are multiplied by it.
+        pixels: Pixels,
+        /// The part of them that is the picture.
+        extent: Extent,
+        /// The embedded ICC profile.
+        profile: Option<Vec<u8>>,
+    },
+    /// Luminance, at the width that was asked for, and colour differences; in sRGB.
+    Planes {
+        /// Its height is at least that of the thumbnail.
+        luminance: Part,
+        /// Neither side is less than half of the thumbnail's, but of a picture that has no more.
+        differences: [Part; 2],
+    },
 }
 
 /// Decodes the file's (first) picture, wholly or not at all, and narrows it to `to_width` on the way.

@@ -1,9 +1,10 @@
 //! From pixels to the bytes of a thumbnail: JPEG, or PNG where there is alpha. No metadata is written.
 
 use super::Thumbnail;
+use super::picture::Picture;
 use super::pixels::{Channels, Pixels};
 use darkroom_domain::{Failure, FailureCode, ThumbnailFormat};
-use jpeg_writer::{Picture, Quality};
+use jpeg_writer::Quality;
 use std::fmt::Display;
 
 /// Looks clean at the size of a thumbnail; above, files grow faster than the eye notices.
@@ -13,19 +14,30 @@ const JPEG_QUALITY: Quality = Quality::new(80);
 ///
 /// # Errors
 /// `Corrupt` if the picture is larger than the format can say, or made of inks, which no thumbnail is.
-pub fn encode(pixels: &Pixels) -> Result<Thumbnail, Failure> {
-    let (width, height, samples) = (pixels.width(), pixels.height(), pixels.samples());
-    let (bytes, format) = match pixels.channels() {
-        Channels::Grey => (jpeg(Picture::grey(width, height, samples))?, ThumbnailFormat::Jpeg),
-        Channels::Rgb => (jpeg(Picture::from_rgb(width, height, samples))?, ThumbnailFormat::Jpeg),
-        Channels::GreyAlpha => (png(pixels, png::ColorType::GrayscaleAlpha)?, ThumbnailFormat::Png),
-        Channels::Rgba => (png(pixels, png::ColorType::Rgba)?, ThumbnailFormat::Png),
-        Channels::Cmyk => return Err(impossible("its colours are inks")),
+pub fn encode(picture: &Picture) -> Result<Thumbnail, Failure> {
+    let (width, height) = (picture.width(), picture.height());
+    let (bytes, format) = match picture {
+        Picture::Planes(planes) => (
+            jpeg(jpeg_writer::Picture::ycbcr(width, height, planes.all().map(Pixels::samples)))?,
+            ThumbnailFormat::Jpeg,
+        ),
+        Picture::Pixels(pixels) => match pixels.channels() {
+            Channels::Grey => {
+                (jpeg(jpeg_writer::Picture::grey(width, height, pixels.samples()))?, ThumbnailFormat::Jpeg)
+            }
+            Channels::Rgb => (
+                jpeg(jpeg_writer::Picture::from_rgb(width, height, pixels.samples()))?,
+                ThumbnailFormat::Jpeg,
+            ),
+            Channels::GreyAlpha => (png(pixels, png::ColorType::GrayscaleAlpha)?, ThumbnailFormat::Png),
+            Channels::Rgba => (png(pixels, png::ColorType::Rgba)?, ThumbnailFormat::Png),
+            Channels::Cmyk => return Err(impossible("its colours are inks")),
+        },
     };
     Ok(Thumbnail { bytes, width, height, format })
 }
 
-fn jpeg(picture: Result<Picture<'_>, jpeg_writer::Error>) -> Result<Vec<u8>, Failure> {
+fn jpeg(picture: Result<jpeg_writer::Picture<'_>, jpeg_writer::Error>) -> Result<Vec<u8>, Failure> {
     Ok(picture.map_err(impossible)?.encode(JPEG_QUALITY))
 }
 

@@ -1,7 +1,8 @@
 //! Bytes in, result out: an uploaded file becomes thumbnails and metadata. One step a file.
 //!
 //! Thumbnails: `decode` (reduced as far as the format allows, and narrowed as the rows come) › `resize` › `colour` (to
-//! sRGB) › `orient` › `encode`.
+//! sRGB) › `orient` › `encode`. A JPEG without a colour profile goes through all of it as `planes`, and becomes red, green and
+//! blue nowhere; everything else goes as `pixels`.
 //! Metadata: `metadata`, from Exif data and a description in words; it never fails. Beside these, `look` (a hash of what the picture looks
 //! like) and `findings` (what is odd about the file).
 
@@ -17,11 +18,14 @@ mod look;
 mod metadata;
 mod narrow;
 mod orient;
+mod picture;
 mod pixels;
+mod planes;
 mod png;
 mod resize;
 mod taken_at;
 mod text;
+mod transpose;
 mod xmp;
 
 pub use cost::memory_bytes;
@@ -29,7 +33,9 @@ pub use encode::encode;
 pub use findings::{findings, name_contradicts_content};
 pub use look::perceptual_hash;
 pub use metadata::read_metadata;
+pub use picture::Picture;
 pub use pixels::{Channels, Pixels};
+pub use planes::Planes;
 
 use colour::Conversion;
 use darkroom_domain::{
@@ -86,9 +92,9 @@ pub struct Thumbnails {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// [`ThumbnailSize::Small`].
-    pub small: Pixels,
+    pub small: Picture,
     /// [`ThumbnailSize::Medium`].
-    pub medium: Pixels,
+    pub medium: Picture,
     /// What was odd about the picture and did no harm; one sentence each.
     pub warnings: Vec<String>,
 }
@@ -129,8 +135,17 @@ pub fn render(
     admit(bytes, header, limits)?;
     let size = |size: ThumbnailSize| resize::fit(header.width(), header.height(), size.bound());
     let (small, medium) = (size(ThumbnailSize::Small), size(ThumbnailSize::Medium));
-    let Decoded { pixels, extent, profile } = decode(bytes, header, medium.0, limits, cancelled)?;
+    let decoded = decode(bytes, header, medium.0, limits, cancelled)?;
     check(cancelled)?;
+    let (pixels, extent, profile) = match decoded {
+        Decoded::Pixels { pixels, extent, profile } => (pixels, extent, profile),
+        Decoded::Planes { luminance, differences } => {
+            let medium = Planes::shrunk(&luminance, &differences, medium, orientation)?;
+            let small = medium.shrink(small, orientation)?;
+            let finish = |planes: Planes| Picture::Planes(planes.upright(orientation));
+            return Ok(Rendered { small: finish(small), medium: finish(medium), warnings: Vec::new() });
+        }
+    };
     let mut warnings = Warnings::default();
     let conversion = profile.and_then(|profile| {
         let ignored = |error| warnings.add(format_args!("the colour profile was ignored: {error}"));
@@ -138,7 +153,8 @@ pub fn render(
     });
     let finish = |mut pixels: Pixels| {
         resize::unpremultiply(&mut pixels)?;
-        Ok(orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation))
+        let upright = orient::upright(colour::apply(conversion.as_ref(), pixels)?, orientation);
+        Ok(Picture::Pixels(upright))
     };
     let medium = resize::shrink_part(&pixels, extent, medium)?;
     let small = resize::shrink(&medium, small)?;

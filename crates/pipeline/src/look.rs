@@ -6,6 +6,7 @@
 //! brightening leave alone; the median makes half of the bits ones, whatever the picture. Of the variants in use, this is the
 //! one of the Python library ImageHash (`phash`), with the same order of bits, so that hashes can be compared with others'.
 
+use super::picture::Picture;
 use super::pixels::{Channels, Pixels};
 use super::resize;
 use darkroom_domain::{Failure, PerceptualHash};
@@ -173,6 +174,6 @@ fn lightness(pixel: &[u8]) -> u8 {
 ///
 /// # Errors
 /// If the picture cannot be resized, which none is known for.
-pub fn perceptual_hash(pixels: &Pixels) -> Result<Option<PerceptualHash>, Failure> {
-    Ok(Look::of(pixels)?.hash())
+pub fn perceptual_hash(picture: &Picture) -> Result<Option<PerceptualHash>, Failure> {
+    Ok(Look::of(picture.brightness())?.hash())
 }

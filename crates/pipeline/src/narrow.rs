@@ -112,7 +112,7 @@ mod tests {
         // Three batches, the last of them short.
         let (width, height, channels) = (30_000, 120, Channels::Rgb);
         let samples = rows(width, height, channels);
-        let extent = Extent { width: f64::from(width) - 0.5, height: height.into() };
+        let extent = Extent::corner(f64::from(width) - 0.5, height.into());
         let mut narrowing = Narrowing::new((width, height), extent, channels, 512);
         for part in samples.chunks(width as usize * 3 * 7) {
             narrowing.take(part).unwrap();

@@ -21,6 +21,12 @@ pub(super) fn upright(pixels: Pixels, orientation: Orientation) -> Pixels {
     Pixels::new(shown_width, shown_height, pixels.channels(), samples).unwrap_or(pixels)
 }
 
+/// Whether the last column is shown first, and whether the last row is: in which direction does not matter.
+pub(super) fn mirrors(orientation: Orientation) -> (bool, bool) {
+    let orientation = orientation.exif();
+    (matches!(orientation, 2 | 3 | 7 | 8), matches!(orientation, 3 | 4 | 6 | 7))
+}
+
 /// Where the pixels that are shown are stored: from the first one on, so many pixels farther for each one to the right, and
 /// for each one down.
 struct Steps {
@@ -88,6 +94,16 @@ mod tests {
         assert_eq!(shown(6), (2, 3, vec![4, 1, 5, 2, 6, 3]));
         assert_eq!(shown(7), (2, 3, vec![6, 3, 5, 2, 4, 1]));
         assert_eq!(shown(8), (2, 3, vec![3, 6, 2, 5, 1, 4]));
+    }
+
+    #[test]
+    fn a_mirrored_side_is_shown_from_its_end() {
+        for orientation in (1..=8).filter_map(Orientation::from_exif) {
+            let stored = Pixels::new(3, 2, Channels::Grey, vec![1, 2, 3, 4, 5, 6]).unwrap();
+            let shown = upright(stored, orientation);
+            let place = |sample| shown.samples().iter().position(|shown| *shown == sample);
+            assert_eq!(mirrors(orientation), (place(3) < place(1), place(4) < place(1)), "{orientation:?}");
+        }
     }
 
     #[test]

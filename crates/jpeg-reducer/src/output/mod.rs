@@ -6,6 +6,7 @@ mod pixels;
 mod plan;
 mod strip;
 
-pub use pixels::{Picture, Rows};
+pub(crate) use pixels::Take;
+pub use pixels::{Picture, PlaneRow, PlaneSize, Rows};
 pub(crate) use plan::{ComponentPlan, Plan};
 pub(crate) use strip::Strips;

@@ -16,6 +16,36 @@ pub struct Rows<'a> {
     pub samples: &'a [u8],
 }
 
+/// A finished row of one component; of each component, the next from above.
+#[derive(Debug, Clone, Copy)]
+pub struct PlaneRow<'a> {
+    /// Which component, in the order of the frame header: of `YCbCr`, luminance first.
+    pub component: usize,
+    /// The number of the row, from 0.
+    pub row: u32,
+    /// One byte a sample, as the component has them.
+    pub samples: &'a [u8],
+}
+
+/// How large a component is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PlaneSize {
+    /// Samples of a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// How many samples the picture is wide: the last one may lie across its edge.
+    pub across: f64,
+    /// How many samples the picture is high, likewise.
+    pub down: f64,
+}
+
+/// Who takes what is finished.
+pub(crate) enum Take<'t> {
+    Pixels(&'t mut dyn FnMut(Rows<'_>)),
+    Planes(&'t mut dyn FnMut(PlaneRow<'_>)),
+}
+
 /// A whole picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {

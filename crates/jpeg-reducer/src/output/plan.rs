@@ -46,20 +46,36 @@ pub(crate) struct Plan {
     pub(crate) mcus: (usize, usize),
     /// Pixel rows of an MCU.
     pub(crate) rows_of_mcu: usize,
+    /// Whether components are handed out by themselves, each reduced alike, and not as pixels.
+    pub(crate) is_planar: bool,
 }
 
 impl Plan {
+    /// For pixels.
     pub(crate) fn new(frame: &Frame, reduction: Reduction) -> Self {
+        Self::with(frame, reduction, false)
+    }
+
+    /// For planes.
+    pub(crate) fn planar(frame: &Frame, reduction: Reduction) -> Self {
+        Self::with(frame, reduction, true)
+    }
+
+    fn with(frame: &Frame, reduction: Reduction, is_planar: bool) -> Self {
+        let points = reduction.eighths();
+        let side =
+            |factor, most| if is_planar { (points as usize, Ratio::ONE) } else { side(factor, most, points) };
         Self {
             width: reduction.of(frame.width) as usize,
             height: reduction.of(frame.height) as usize,
             components: frame
                 .components
                 .iter()
-                .map(|component| ComponentPlan::new(frame, component, reduction.eighths()))
+                .map(|component| ComponentPlan::new(frame, component, side))
                 .collect(),
             mcus: (frame.mcus_across() as usize, frame.mcus_down() as usize),
-            rows_of_mcu: (frame.v_max * reduction.eighths()) as usize,
+            rows_of_mcu: (frame.v_max * points) as usize,
+            is_planar,
         }
     }
 
@@ -70,9 +86,9 @@ impl Plan {
 }
 
 impl ComponentPlan {
-    fn new(frame: &Frame, component: &Component, points: u32) -> Self {
-        let (wide, across) = side(component.h, frame.h_max, points);
-        let (high, down) = side(component.v, frame.v_max, points);
+    fn new(frame: &Frame, component: &Component, side: impl Fn(u32, u32) -> (usize, Ratio)) -> Self {
+        let (wide, across) = side(component.h, frame.h_max);
+        let (high, down) = side(component.v, frame.v_max);
         let (slots, last) = slots(wide, high);
         let (blocks_across, blocks_down) = frame.blocks(component);
         let samples = |length: u32, factor, most, points: usize| {

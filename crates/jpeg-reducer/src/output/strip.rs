@@ -1,9 +1,9 @@
 //! The rows of samples that are at hand, and the pixels that can be made of them.
 
-use super::Rows;
 use super::colour::convert;
 use super::enlarge::{Mix, mix_across, mix_rows};
 use super::plan::{ComponentPlan, Plan, Ratio};
+use super::{PlaneRow, Rows, Take};
 use crate::colour_model::ColourModel;
 use crate::transform::{LANES, Lanes, transform};
 
@@ -75,8 +75,26 @@ impl<'p> Strips<'p> {
         transform((plan.wide, plan.high), planes, &strip.factors, last, out, strip.stride);
     }
 
-    /// Ends a row of MCUs: hands out the pixels that can be made by now, and keeps what is needed for those below.
-    pub(crate) fn finish_row(&mut self, take: &mut dyn FnMut(Rows<'_>)) {
+    /// Ends a row of MCUs: hands out what can be made by now, and keeps what is needed for the rows below.
+    pub(crate) fn finish_row(&mut self, take: &mut Take<'_>) {
+        match take {
+            Take::Pixels(take) => self.finish_pixels(take),
+            Take::Planes(take) => self.finish_planes(take),
+        }
+    }
+
+    fn finish_planes(&mut self, take: &mut dyn FnMut(PlaneRow<'_>)) {
+        for (component, (strip, plan)) in self.strips.iter_mut().zip(&self.plan.components).enumerate() {
+            strip.count = plan.v * plan.high;
+            let end = strip.first + strip.count;
+            for row in strip.first..end.min(plan.size.1) {
+                take(PlaneRow { component, row: row as u32, samples: strip.row(row, plan.size.0) });
+            }
+            strip.forget(end);
+        }
+    }
+
+    fn finish_pixels(&mut self, take: &mut dyn FnMut(Rows<'_>)) {
         let mut is_last = true;
         for (strip, plan) in self.strips.iter_mut().zip(&self.plan.components) {
             strip.count += plan.v * plan.high;
@@ -135,6 +153,9 @@ fn stride(plan: &Plan, component: &ComponentPlan) -> usize {
 
 /// The most bytes of pixels that a row of MCUs brings, together with those that waited for it.
 fn pixel_bytes(plan: &Plan, model: ColourModel) -> usize {
+    if plan.is_planar {
+        return 0;
+    }
     (plan.rows_of_mcu + CARRIED).min(plan.height) * plan.width * model.channels()
 }
 

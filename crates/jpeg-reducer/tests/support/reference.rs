@@ -39,6 +39,20 @@ pub(crate) fn components(source: &Source, eighths: usize) -> Vec<Vec<f64>> {
         .collect()
 }
 
+/// The samples of the components by themselves, each reduced alike.
+pub(crate) fn planes(source: &Source, eighths: usize) -> Vec<Vec<f64>> {
+    let (h_max, v_max) = source.max_factors();
+    let of = |component: &Component| {
+        let single = source.components.len() == 1;
+        let (h, v) = if single { (h_max, v_max) } else { (component.h, component.v) };
+        let shown = |side: usize, factor: usize, most: usize, points: usize| {
+            (side * factor * points).div_ceil(most * 8)
+        };
+        plane(component, (eighths, eighths), shown, [source.width, h, h_max, source.height, v, v_max]).samples
+    };
+    source.components.iter().map(of).collect()
+}
+
 /// How many samples of a block: those of the reduction, doubled as long as the component is subsampled by a factor of
 /// two, and they are not more than eight.
 fn points(factor: usize, most: usize, eighths: usize) -> usize {

@@ -12,7 +12,7 @@ mod thumbnail;
 
 pub use name::name_contradicts_content;
 
-use super::pixels::Pixels;
+use super::picture::Picture;
 use super::text::{Warnings, plain};
 use super::{metadata, xmp};
 use darkroom_domain::{Finding, FindingCode};
@@ -26,13 +26,13 @@ const MAX_EVIDENCE_CHARS: usize = 300;
 /// What is odd about the file `bytes`, whose header is `header` and whose upright picture is, reduced, `shown`. Never
 /// fails: what cannot be read is no finding.
 #[must_use]
-pub fn findings(bytes: &[u8], header: &Header, shown: &Pixels) -> Vec<Finding> {
+pub fn findings(bytes: &[u8], header: &Header, shown: &Picture) -> Vec<Finding> {
     // What is odd about the Exif data itself, `read_metadata` has said.
     let exif = metadata::exif(bytes, header.format(), &mut Warnings::default());
     let exif = exif.as_ref();
     let xmp = xmp::of_file(bytes, header.format());
     let found = [
-        exif.and_then(|exif| thumbnail::differs(exif, header, shown)),
+        exif.and_then(|exif| thumbnail::differs(exif, header, shown.brightness())),
         software::edited_with(bytes, header.format(), exif, &xmp),
         exif.and_then(dates::disagree),
         exif.and_then(|exif| dimensions::disagree(exif, header)),

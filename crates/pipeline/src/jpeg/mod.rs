@@ -9,11 +9,12 @@ pub(super) use segments::{exif, has_index_of_pictures, xmp};
 use super::decode::Decoded;
 use super::narrow::Narrowing;
 use super::pixels::{Channels, Pixels};
+use super::planes::Part;
 use super::resize::Extent;
 use super::{Cancelled, Limits, cost, timed_out};
 use darkroom_domain::{Failure, FailureCode, ThumbnailSize};
 use darkroom_probe::Header;
-use jpeg_reducer::{ColourModel, Decoder, Error, Options, Reduction, Rows, Scrutiny};
+use jpeg_reducer::{ColourModel, Decoder, Error, Options, PlaneRow, PlaneSize, Reduction, Rows, Scrutiny};
 use segments::icc_profile;
 
 /// Decodes `bytes`; see [`super::decode::decode`].
@@ -30,20 +31,74 @@ pub(super) fn decode(
         return Err(Failure::permanent(FailureCode::Corrupt, text));
     }
     let options = options(header, limits, cancelled);
+    if decoder.info().colour == ColourModel::YCbCr && icc_profile(bytes).is_none() {
+        planes(&decoder, &options, to_width)
+    } else {
+        pixels(&decoder, &options, to_width, icc_profile(bytes))
+    }
+}
+
+/// For colours that have to be converted before they can be encoded again.
+fn pixels(
+    decoder: &Decoder<'_>,
+    options: &Options<'_>,
+    to_width: u32,
+    profile: Option<Vec<u8>>,
+) -> Result<Decoded, Failure> {
     let reduced = |side: u32| f64::from(side) * f64::from(options.reduction.eighths()) / 8.0;
-    let extent = Extent { width: reduced(header.width()), height: reduced(header.height()) };
+    let extent = Extent::corner(reduced(decoder.info().width), reduced(decoder.info().height));
     let size = decoder.size(options.reduction);
-    let mut narrowing = Narrowing::new(size, extent, channels(&decoder), to_width);
+    let mut narrowing = Narrowing::new(size, extent, channels(decoder), to_width);
     let mut narrowed = Ok(());
     let mut take = |rows: Rows<'_>| {
         if narrowed.is_ok() {
             narrowed = narrowing.take(rows.samples);
         }
     };
-    decoder.decode(&options, &mut take).map_err(|error| refuse(&error))?;
+    decoder.decode(options, &mut take).map_err(|error| refuse(&error))?;
     narrowed?;
     let (pixels, extent) = narrowing.finish()?;
-    Ok(Decoded { pixels, extent, profile: icc_profile(bytes) })
+    Ok(Decoded::Pixels { pixels, extent, profile })
+}
+
+/// For colours that are encoded as they were: each plane by itself, as large as it is coded. Differences are collected whole; they
+/// are a quarter as large as the luminance, as a rule.
+fn planes(decoder: &Decoder<'_>, options: &Options<'_>, to_width: u32) -> Result<Decoded, Failure> {
+    let [luminance, cb, cr] = plane_sizes(decoder, options.reduction)?;
+    let extent = Extent::corner(luminance.across, luminance.down);
+    let mut narrowing = Narrowing::new((luminance.width, luminance.height), extent, Channels::Grey, to_width);
+    let collected = |size: &PlaneSize| Vec::with_capacity(size.width as usize * size.height as usize);
+    let (mut all_cb, mut all_cr) = (collected(&cb), collected(&cr));
+    let mut narrowed = Ok(());
+    let mut take = |row: PlaneRow<'_>| match row.component {
+        0 if narrowed.is_ok() => narrowed = narrowing.take(row.samples),
+        1 => all_cb.extend_from_slice(row.samples),
+        2 => all_cr.extend_from_slice(row.samples),
+        _ => {}
+    };
+    decoder.decode_planes(options, &mut take).map_err(|error| refuse(&error))?;
+    narrowed?;
+    let (plane, extent) = narrowing.finish()?;
+    let part = |size: PlaneSize, samples| {
+        let plane = Pixels::new(size.width, size.height, Channels::Grey, samples)?;
+        Ok(Part { plane, extent: Extent::corner(size.across, size.down) })
+    };
+    Ok(Decoded::Planes {
+        luminance: Part { plane, extent },
+        differences: [part(cb, all_cb)?, part(cr, all_cr)?],
+    })
+}
+
+/// The sizes of luminance and differences.
+fn plane_sizes(decoder: &Decoder<'_>, reduction: Reduction) -> Result<[PlaneSize; 3], Failure> {
+    let size = |component| decoder.plane_size(component, reduction);
+    match (size(0), size(1), size(2)) {
+        (Some(luminance), Some(cb), Some(cr)) => Ok([luminance, cb, cr]),
+        _ => {
+            let text = "the picture cannot be decoded: it has no colour differences";
+            Err(Failure::permanent(FailureCode::UnsupportedFeature, text))
+        }
+    }
 }
 
 /// A small picture as stored, in full or reduced to half, and its size before; `None` if it is damaged, has more than
@@ -115,10 +170,22 @@ pub(super) fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
     let Ok(decoder) = Decoder::new(bytes) else { return 0 };
     let reduction = reduction(header);
     let (width, height) = decoder.size(reduction);
-    let profile = icc_profile(bytes).map_or(0, |profile| profile.len() as u64);
-    decoder.memory_bytes(reduction)
+    let decoding = decoder.memory_bytes(reduction);
+    let profile = icc_profile(bytes).map(|profile| profile.len() as u64);
+    if decoder.info().colour == ColourModel::YCbCr
+        && profile.is_none()
+        && let Ok([luminance, cb, cr]) = plane_sizes(&decoder, reduction)
+    {
+        let samples = |size: PlaneSize| u64::from(size.width) * u64::from(size.height);
+        // Those of a difference, and once more for the one that is widened.
+        let differences = samples(cb) + samples(cr) + samples(cb).max(samples(cr));
+        return decoding
+            + differences
+            + cost::narrowing_bytes(luminance.width, luminance.height, Channels::Grey);
+    }
+    decoding
         + cost::narrowing_bytes(width, height, channels(&decoder))
-        + profile * cost::BYTES_OF_PROFILE_BYTE
+        + profile.unwrap_or(0) * cost::BYTES_OF_PROFILE_BYTE
 }
 
 fn refuse(error: &Error) -> Failure {

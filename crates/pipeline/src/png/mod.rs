@@ -40,7 +40,7 @@ pub(super) fn decode(
         Err(error) => return Err(refuse(error)),
     };
     let (pixels, extent) = read_pixels(&mut reader, to_width, cancelled)?;
-    Ok(Decoded { pixels, extent, profile })
+    Ok(Decoded::Pixels { pixels, extent, profile })
 }
 
 /// A palette has three bytes for each of 1 to 256 colours (11.2.2). The decoder takes the three for granted (png 0.18.1

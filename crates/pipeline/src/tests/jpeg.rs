@@ -47,11 +47,56 @@ fn no_reduction_moves_a_pixel() {
         // The edges have no neighbours to be mixed of.
         let inner = (6..high - 6).flat_map(|y| (6..wide - 6).map(move |x| (x, y)));
         let off = inner.map(|(x, y)| {
-            let is = medium.samples()[(y * wide + x) as usize];
+            let is = medium.brightness().samples()[(y * wide + x) as usize];
             (f64::from(is) - shade(f64::from(x) + 0.5, f64::from(y) + 0.5)).abs()
         });
         let worst = off.fold(0.0, f64::max);
         assert!(worst < 6.0, "{width} × {height}: off by {worst}");
+    }
+}
+
+#[test]
+fn colours_lie_where_they_belong_in_every_orientation_and_of_odd_sides_too() {
+    // Of both thumbnails one side is odd: 341 of 512, and 85 of 128.
+    let (width, height) = (1_800, 1_199);
+    let (wide, high) = resize::fit(width, height, 512);
+    assert_eq!((wide, high), (512, 341));
+    let wave = |at: f64, period: f64| (at * std::f64::consts::TAU / period).sin() * 30.0;
+    let (across, down) = (f64::from(wide) / f64::from(width), f64::from(high) / f64::from(height));
+    // A wave in each difference, in pixels of the medium thumbnail; the luminance is even.
+    let upright = RgbImage::from_fn(width, height, |x, y| {
+        let (cb, cr) = (wave((f64::from(x) + 0.5) * across, 48.0), wave((f64::from(y) + 0.5) * down, 40.0));
+        let levels = [128.0 + 1.402 * cr, 128.0 - 0.344 * cb - 0.714 * cr, 128.0 + 1.772 * cb];
+        image::Rgb(levels.map(|level| level.round() as u8))
+    });
+    for orientation in 1..=8 {
+        let stored = pictures::stored(upright.clone(), orientation);
+        for sampling in [SamplingFactor::R_4_2_0, SamplingFactor::R_4_4_4, SamplingFactor::R_4_2_2] {
+            let file = jpeg_with(&stored, |encoder| encoder.set_sampling_factor(sampling));
+            let shown = Orientation::from_exif(orientation.into()).unwrap();
+            let Rendered { small, medium, .. } =
+                render(&file, &header(&file), shown, &LIMITS, &|| false).unwrap();
+            for (picture, times) in [(medium, 1.0), (small, 341.0 / 85.0)] {
+                let Picture::Planes(planes) = picture else { panic!("{picture:?}") };
+                let [_, cb, cr] = planes.all();
+                // The middle of four pixels.
+                let place = |at: usize| (2.0 * at as f64 + 1.0) * times;
+                let columns = cb.width() as usize;
+                let off = |plane: &Pixels, due: &dyn Fn(usize, usize) -> f64| {
+                    let samples = plane.samples().iter().enumerate();
+                    let off =
+                        samples.map(|(at, is)| f64::from(*is) - 128.0 - due(at % columns, at / columns));
+                    off.map(f64::abs).fold(0.0, f64::max)
+                };
+                let worst = [off(cb, &|x, _| wave(place(x), 48.0)), off(cr, &|_, y| wave(place(y), 40.0))];
+                // Half a pixel to the side would be two levels more in the medium thumbnail, and nine in the small one.
+                let bound = if times > 1.0 { 6.5 } else { 2.5 };
+                assert!(
+                    worst.iter().all(|worst| *worst < bound),
+                    "{orientation} {sampling:?} {times}: {worst:?}"
+                );
+            }
+        }
     }
 }
 
