@@ -27,6 +27,7 @@ fuzz_target!(|file: &[u8]| {
         for decoded in [&closely, &quickly] {
             whole_or_refused(&decoder, reduction, decoded);
         }
+        by_planes(&decoder, reduction, &closely);
         if closely.is_ok() {
             assert!(quickly == closely, "{reduction:?}: to look closer must not change a sample");
             if reduction == Reduction::Full {
@@ -69,6 +70,29 @@ fn kept(decoder: &Decoder<'_>, reduction: Reduction, kept: &Decoded, refused: &D
         // Nothing can be read with damaged tables.
         (Err(error), Err(refused)) => assert_eq!(error, refused),
         (kept, refused) => assert!(kept == refused),
+    }
+}
+
+/// Planes are whole, or refused for what pixels are; the one of a grey picture is the picture.
+fn by_planes(decoder: &Decoder<'_>, reduction: Reduction, pixels: &Decoded) {
+    let mut planes: [Vec<u8>; 4] = Default::default();
+    let options = Options { scrutiny: Scrutiny::Everything, ..Options::new(reduction) };
+    let decoded = decoder.decode_planes(&options, &mut |row| planes[row.component].extend(row.samples));
+    match (decoded, pixels) {
+        (Ok(damage), Ok((picture, _))) => {
+            assert_eq!(damage, None);
+            for (component, plane) in planes.iter().enumerate().take(decoder.info().components.into()) {
+                let size = decoder.plane_size(component, reduction).expect("it is one of the picture's");
+                assert_eq!(
+                    plane.len(),
+                    size.width as usize * size.height as usize,
+                    "{reduction:?} {component}"
+                );
+            }
+            assert!(picture.channels > 1 || planes[0] == picture.samples, "{reduction:?}");
+        }
+        (Err(error), Err(refused)) => assert_eq!(error, *refused),
+        (decoded, pixels) => panic!("{reduction:?}: {decoded:?} / {:?}", pixels.as_ref().err()),
     }
 }
 

@@ -143,7 +143,7 @@ pub struct Worker {
     /// Where to serve health; `None` for nowhere.
     #[serde(deserialize_with = "optional_address")]
     pub listen: Option<SocketAddr>,
-    /// Image jobs at the same time; see [`Worker::image_concurrency`].
+    /// Pictures drawn at the same time; see [`Worker::image_concurrency`].
     concurrency: usize,
     /// Caption jobs at the same time; see `Settings::caption_concurrency`.
     pub(super) caption_concurrency: usize,
@@ -174,7 +174,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Image jobs at the same time, at least one.
+    /// Image jobs in hand: half as many again as pictures are drawn at the same time. Those are claimed and read, or recorded,
+    /// while the processors draw others.
+    #[must_use]
+    pub fn image_jobs_in_hand(&self) -> usize {
+        let drawn = self.image_concurrency();
+        drawn.saturating_add(drawn.div_ceil(2))
+    }
+
+    /// Pictures drawn at the same time, at least one.
     #[must_use]
     pub fn image_concurrency(&self) -> usize {
         match self.concurrency {

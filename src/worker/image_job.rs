@@ -54,8 +54,8 @@ impl Worker {
         };
         runs.push(StageRun { stage: Stage::Metadata, run: begun.elapsed(), failure: None });
 
-        // Waiting for memory is not counted: neither as running time nor against the limit.
-        let admitted = self.memory.admit(source.weight).instrument(traces::stage("wait for memory")).await;
+        // Waiting is not counted: neither as running time nor against the limit.
+        let admitted = self.admission.admit(source.weight).instrument(traces::stage("wait for a turn")).await;
         let begun = Instant::now();
         let drawing = self.draw(source, &metadata, admitted, cancelled.clone());
         let made = async {

@@ -44,7 +44,7 @@ pub struct Worker {
     webhooks: Option<Webhooks>,
     metrics: Metrics,
     settings: Settings,
-    memory: Admission,
+    admission: Admission,
     /// Until when no captioner needs to be asked for.
     captions_held: Mutex<Option<Instant>>,
     /// What the log knows of the database.
@@ -73,7 +73,8 @@ impl Worker {
         metrics: Metrics,
         settings: &Settings,
     ) -> Arc<Self> {
-        let memory = Admission::new(settings.worker.memory_budget_bytes);
+        let of_worker = &settings.worker;
+        let admission = Admission::new(of_worker.image_concurrency(), of_worker.memory_budget_bytes);
         Arc::new(Self {
             store,
             files,
@@ -82,7 +83,7 @@ impl Worker {
             webhooks,
             metrics,
             settings: settings.clone(),
-            memory,
+            admission,
             captions_held: Mutex::default(),
             database: Mutex::default(),
         })
@@ -115,7 +116,7 @@ impl Worker {
 
     async fn consume(self: Arc<Self>, kind: JobKind, stop: CancellationToken) -> Stopped {
         let concurrency = match kind {
-            JobKind::Image => self.settings.worker.image_concurrency(),
+            JobKind::Image => self.settings.worker.image_jobs_in_hand(),
             JobKind::Caption => self.settings.caption_concurrency(),
             JobKind::Webhook => self.settings.worker.webhook_concurrency,
         };
