@@ -120,7 +120,7 @@ async fn one_trace_goes_from_the_upload_to_each_stage_the_captioner_the_statemen
     assert_eq!(processed.attribute("darkroom.image_id"), image.to_string());
     assert_eq!(processed.resource["darkroom.role"], "worker");
     assert_ne!(processed.resource["service.instance.id"], request.resource["service.instance.id"]);
-    let stages = ["read original", "metadata", "wait for memory", "thumbnails", "write thumbnails", "finish"];
+    let stages = ["read original", "metadata", "wait for a turn", "thumbnails", "write thumbnails", "finish"];
     assert_eq!(names(&of(processed)), stages);
     let [statement] = of(of(processed)[5])[..] else { panic!("one statement ends a job") };
     assert_eq!((statement.kind, statement.attribute("db.system.name")), (SpanKind::Client, "postgresql"));
