@@ -102,6 +102,11 @@ fn shrink_grey(
         shrink_as::<U8>((samples, (width, height)), down, (width, to_height), &mut low)?;
         &low
     };
+    // What was narrowed as its rows came has its width already.
+    if to_width == width && across == Extent::whole(to_height, width) {
+        to.copy_from_slice(low);
+        return Ok(());
+    }
     let turned = transposed(low, width as usize);
     let mut narrow = vec![0; to.len()];
     shrink_as::<U8>((&turned, (to_height, width)), across, (to_height, to_width), &mut narrow)?;

@@ -31,11 +31,17 @@ pub(super) fn decode(
         return Err(Failure::permanent(FailureCode::Corrupt, text));
     }
     let options = options(header, limits, cancelled);
-    if decoder.info().colour == ColourModel::YCbCr && icc_profile(bytes).is_none() {
+    let profile = icc_profile(bytes);
+    if is_encoded_as_it_is(&decoder, profile.as_deref()) {
         planes(&decoder, &options, to_width)
     } else {
-        pixels(&decoder, &options, to_width, icc_profile(bytes))
+        pixels(&decoder, &options, to_width, profile)
     }
+}
+
+/// Whether the colours are those that a thumbnail has, so that nothing needs to be converted.
+fn is_encoded_as_it_is(decoder: &Decoder<'_>, profile: Option<&[u8]>) -> bool {
+    decoder.info().colour == ColourModel::YCbCr && profile.is_none()
 }
 
 /// For colours that have to be converted before they can be encoded again.
@@ -171,9 +177,8 @@ pub(super) fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
     let reduction = reduction(header);
     let (width, height) = decoder.size(reduction);
     let decoding = decoder.memory_bytes(reduction);
-    let profile = icc_profile(bytes).map(|profile| profile.len() as u64);
-    if decoder.info().colour == ColourModel::YCbCr
-        && profile.is_none()
+    let profile = icc_profile(bytes);
+    if is_encoded_as_it_is(&decoder, profile.as_deref())
         && let Ok([luminance, cb, cr]) = plane_sizes(&decoder, reduction)
     {
         let samples = |size: PlaneSize| u64::from(size.width) * u64::from(size.height);
@@ -185,7 +190,7 @@ pub(super) fn memory_bytes(bytes: &[u8], header: &Header) -> u64 {
     }
     decoding
         + cost::narrowing_bytes(width, height, channels(&decoder))
-        + profile.unwrap_or(0) * cost::BYTES_OF_PROFILE_BYTE
+        + profile.map_or(0, |profile| profile.len() as u64) * cost::BYTES_OF_PROFILE_BYTE
 }
 
 fn refuse(error: &Error) -> Failure {
