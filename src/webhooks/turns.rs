@@ -14,6 +14,10 @@ const AT_ONCE: u32 = 2;
 /// How long a call is taken to last as long as none to that receiver has ended.
 const GUESS: Duration = Duration::from_millis(200);
 
+/// The longest that a call is taken to last, whatever the last one took: one that hung says nothing about those that come
+/// when the receiver answers again.
+const LONGEST_GUESS: Duration = Duration::from_secs(1);
+
 /// The longest that a call is sent away for, however many were sent away before it.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -28,8 +32,8 @@ type Receiver = (String, u16);
 #[derive(Debug)]
 struct Line {
     calling: u32,
-    /// How long the last call took.
-    took: Duration,
+    /// How long a call is taken to last.
+    lasts: Duration,
     /// When everybody who was sent away will have had a turn.
     ends: Instant,
 }
@@ -50,12 +54,12 @@ impl Turns {
         let receiver = url.host_and_port();
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|_, line| line.calling > 0 || line.ends > now);
-        let line = lines.entry(receiver.clone()).or_insert(Line { calling: 0, took: GUESS, ends: now });
+        let line = lines.entry(receiver.clone()).or_insert(Line { calling: 0, lasts: GUESS, ends: now });
         if line.calling < AT_ONCE {
             line.calling += 1;
             return Ok(Turn { turns: self.clone(), receiver, begun: now });
         }
-        line.ends = (line.ends.max(now) + line.took / AT_ONCE).min(now + LONGEST);
+        line.ends = (line.ends.max(now) + line.lasts / AT_ONCE).min(now + LONGEST);
         Err(line.ends - now)
     }
 }
@@ -65,7 +69,7 @@ impl Drop for Turn {
         let mut lines = self.turns.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get_mut(&self.receiver) {
             line.calling = line.calling.saturating_sub(1);
-            line.took = self.begun.elapsed();
+            line.lasts = self.begun.elapsed().min(LONGEST_GUESS);
         }
     }
 }
@@ -91,6 +95,17 @@ mod tests {
         }
         drop(first);
         assert!(take("https://example.com/").is_ok());
+    }
+
+    #[test]
+    fn a_call_that_hung_keeps_nobody_away_for_as_long() {
+        let (turns, now) = (Turns::default(), Instant::now());
+        let url = url("http://192.0.2.1/");
+        let hung = turns.take(&url, now - Duration::from_secs(25)).unwrap();
+        let _others = turns.take(&url, now).unwrap();
+        drop(hung);
+        let _calling = turns.take(&url, now).unwrap();
+        assert_eq!(turns.take(&url, now).unwrap_err(), LONGEST_GUESS / AT_ONCE);
     }
 
     #[test]
