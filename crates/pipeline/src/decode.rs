@@ -24,9 +24,9 @@ pub(super) enum Decoded {
     /// Luminance, at the width that was asked for, and colour differences; in sRGB.
     Planes {
         /// Its height is at least that of the thumbnail.
-        luminance: Part,
+        luminance: Part<Pixels>,
         /// Neither side is less than half of the thumbnail's, but of a picture that has no more.
-        differences: [Part; 2],
+        differences: [Part<Pixels>; 2],
     },
 }
 

@@ -43,6 +43,7 @@ use darkroom_domain::{
 };
 use darkroom_probe::Header;
 use decode::{Decoded, decode};
+use planes::Part;
 use text::Warnings;
 
 /// Asked between steps, and while decoding: true once the work is no longer wanted.
@@ -140,7 +141,8 @@ pub fn render(
     let (pixels, extent, profile) = match decoded {
         Decoded::Pixels { pixels, extent, profile } => (pixels, extent, profile),
         Decoded::Planes { luminance, differences } => {
-            let medium = Planes::shrunk(&luminance, &differences, medium, orientation)?;
+            let differences = differences.each_ref().map(Part::as_ref);
+            let medium = Planes::shrunk(luminance.as_ref(), differences, medium, orientation)?;
             let small = medium.shrink(small, orientation)?;
             let finish = |planes: Planes| Picture::Planes(planes.upright(orientation));
             return Ok(Rendered { small: finish(small), medium: finish(medium), warnings: Vec::new() });

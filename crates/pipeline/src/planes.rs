@@ -14,25 +14,31 @@ pub struct Planes {
     differences: [Pixels; 2],
 }
 
-/// A plane as it was decoded, and the part of it that is the picture.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub(super) plane: Pixels,
+/// A plane, and the part of it that is the picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<P> {
+    pub(super) plane: P,
     pub(super) extent: Extent,
+}
+
+impl Part<Pixels> {
+    pub(super) const fn as_ref(&self) -> Part<&Pixels> {
+        Part { plane: &self.plane, extent: self.extent }
+    }
 }
 
 impl Planes {
     /// Of decoded planes, whose sizes may be any, those of a picture that has the given size and will be shown in the given
     /// orientation.
     pub(super) fn shrunk(
-        luminance: &Part,
-        differences: &[Part; 2],
+        luminance: Part<&Pixels>,
+        differences: [Part<&Pixels>; 2],
         size: (u32, u32),
         orientation: Orientation,
     ) -> Result<Self, Failure> {
         let [cb, cr] = differences;
         Ok(Self {
-            luminance: resize::shrink_part(&luminance.plane, luminance.extent, size)?,
+            luminance: resize::shrink_part(luminance.plane, luminance.extent, size)?,
             differences: [halved(cb, size, orientation)?, halved(cr, size, orientation)?],
         })
     }
@@ -49,9 +55,9 @@ impl Planes {
             width: f64::from(width) / 2.0,
             height: f64::from(height) / 2.0,
         };
-        let part = |plane: &Pixels, extent| Part { plane: plane.clone(), extent };
-        let differences = self.differences.each_ref().map(|plane| part(plane, extent));
-        Self::shrunk(&part(&self.luminance, Extent::whole(width, height)), &differences, size, orientation)
+        let luminance = Part { plane: &self.luminance, extent: Extent::whole(width, height) };
+        let differences = self.differences.each_ref().map(|plane| Part { plane, extent });
+        Self::shrunk(luminance, differences, size, orientation)
     }
 
     /// The picture as it is to be shown.
@@ -112,7 +118,7 @@ fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
 
 /// A difference of a picture that has the given size.
 fn halved(
-    Part { plane, extent }: &Part,
+    Part { plane, extent }: Part<&Pixels>,
     (width, height): (u32, u32),
     orientation: Orientation,
 ) -> Result<Pixels, Failure> {

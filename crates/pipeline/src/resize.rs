@@ -1,7 +1,7 @@
 //! Resampling with a Lanczos window of three lobes.
 
 use super::pixels::{Channels, Pixels};
-use super::transpose::transposed;
+use super::transpose::transpose;
 use darkroom_domain::{Failure, FailureCode};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
@@ -107,10 +107,11 @@ fn shrink_grey(
         to.copy_from_slice(low);
         return Ok(());
     }
-    let turned = transposed(low, width as usize);
+    let mut turned = vec![0; low.len()];
+    transpose(low, width as usize, &mut turned);
     let mut narrow = vec![0; to.len()];
     shrink_as::<U8>((&turned, (to_height, width)), across, (to_height, to_width), &mut narrow)?;
-    to.copy_from_slice(&transposed(&narrow, to_height as usize));
+    transpose(&narrow, to_height as usize, to);
     Ok(())
 }
 

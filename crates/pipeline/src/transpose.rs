@@ -3,10 +3,9 @@
 /// Samples of a block's side.
 const SIDE: usize = 8;
 
-/// The grey picture of `width` samples a row with its columns as rows.
-pub(super) fn transposed(samples: &[u8], width: usize) -> Vec<u8> {
+/// Writes the grey picture of `width` samples a row with its columns as rows; `turned` is as long as `samples`.
+pub(super) fn transpose(samples: &[u8], width: usize, turned: &mut [u8]) {
     let height = samples.len() / width.max(1);
-    let mut turned = vec![0; width * height];
     for (rows, top) in samples.chunks_exact(SIDE * width).zip((0..).step_by(SIDE)) {
         let mut rows = rows.chunks_exact(width);
         let rows: [_; SIDE] = std::array::from_fn(|_| rows.next().unwrap_or_default().as_chunks::<SIDE>().0);
@@ -22,8 +21,7 @@ pub(super) fn transposed(samples: &[u8], width: usize) -> Vec<u8> {
             }
         }
     }
-    edges(samples, &mut turned, (width, height));
-    turned
+    edges(samples, turned, (width, height));
 }
 
 /// Turns what is left beside and below the last blocks.
@@ -66,7 +64,8 @@ mod tests {
     fn columns_become_rows_at_any_size() {
         for (width, height) in (1..20).flat_map(|width| (1..20).map(move |height| (width, height))) {
             let samples: Vec<u8> = (0..width * height).map(|at| (at * 7 % 251) as u8).collect();
-            let turned = transposed(&samples, width);
+            let mut turned = vec![0; samples.len()];
+            transpose(&samples, width, &mut turned);
             for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
                 assert_eq!(turned[x * height + y], samples[y * width + x], "{width} × {height}");
             }
