@@ -10,6 +10,10 @@ use std::fmt::Display;
 /// Looks clean at the size of a thumbnail; above, files grow faster than the eye notices.
 const JPEG_QUALITY: Quality = Quality::new(80);
 
+/// That of zlib itself, and of most programs. The mode for speed alone makes files a fifth larger, and pages of text three times as
+/// large; what is above gains a hundredth in many times the time.
+const PNG_LEVEL: png::DeflateCompression = png::DeflateCompression::Level(6);
+
 /// Encodes a picture in sRGB.
 ///
 /// # Errors
@@ -46,7 +50,8 @@ fn png(pixels: &Pixels, colour: png::ColorType) -> Result<Vec<u8>, Failure> {
     let mut encoder = png::Encoder::new(&mut bytes, pixels.width(), pixels.height());
     encoder.set_color(colour);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Fast);
+    encoder.set_deflate_compression(PNG_LEVEL);
+    encoder.set_filter(png::Filter::Adaptive);
     let mut writer = encoder.write_header().map_err(impossible)?;
     writer.write_image_data(pixels.samples()).map_err(impossible)?;
     writer.finish().map_err(impossible)?;

@@ -3,6 +3,8 @@
 use super::pictures::{self, corners, interlaced_png, png_of, stored_zlib, with_chunk};
 use super::*;
 use ::png::{BitDepth, ColorType};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 
 /// A picture of 600 × 400 equal pixels; `row` is one packed row.
 fn plain(row: &[u8], colour: ColorType, depth: BitDepth) -> Vec<u8> {
@@ -67,6 +69,22 @@ fn transparency_may_come_in_its_own_chunk() {
         encoder.set_trns(vec![0, 40]);
     });
     assert_eq!(seen(&key).0[3], 0);
+}
+
+#[test]
+fn what_keeps_its_alpha_is_about_as_small_as_can_be() {
+    // Like a page: the same few letters again and again, and a shade behind them.
+    let letter = |x: u32, y: u32| (x / 9 * 31 + y / 13 * 17) % 5 * 41 + x % 9 * y % 13 * 7;
+    let pixel =
+        |x, y| [letter(x, y) as u8 | 0x1f, (x / 4) as u8, (y / 3) as u8, 128 + (letter(x, y) % 3) as u8];
+    let samples: Vec<u8> = (0..320).flat_map(|y| (0..512).flat_map(move |x| pixel(x, y))).collect();
+    let file = png_of(&samples, 512, 320, ColorType::Rgba, BitDepth::Eight, |_| {});
+    let medium = thumbnails(&file).unwrap().medium;
+    assert_eq!(medium.format, ThumbnailFormat::Png);
+    let mut best = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut best, CompressionType::Best, FilterType::Adaptive);
+    encoder.write_image(decoded(&medium).as_raw(), 512, 320, ExtendedColorType::Rgba8).unwrap();
+    assert!(medium.bytes.len() * 10 <= best.len() * 11, "{} and {} bytes", medium.bytes.len(), best.len());
 }
 
 /// Found by fuzzing.
