@@ -49,7 +49,8 @@ pub struct Turn {
 
 impl Turns {
     /// A turn; or how long to stay away. Each who is sent away is told a later time than the one before, as much later as a
-    /// call to this receiver takes: so they come back one by one, about as fast as they can be served.
+    /// call to this receiver is taken to last: so they come back one by one, about as fast as they can be served, or half a
+    /// second apart where calls last longer than a second; then some are sent away again, which costs no attempt.
     pub(super) fn take(&self, url: &CallbackUrl, now: Instant) -> Result<Turn, Duration> {
         let receiver = url.host_and_port();
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
